@@ -2,7 +2,9 @@
 """Runs verify_receipt.py over the shared receipt vectors: test_vectors.py [FOLDER OF shared]. Exit 0 if all agree."""
 import json, os, sys
 
-from verify_receipt import load_log, verify
+sys.dont_write_bytecode = True
+
+from verify_receipt import load_log, verify  # noqa: E402
 
 
 def main():
