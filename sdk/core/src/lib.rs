@@ -1,0 +1,26 @@
+//! Formats and verification of Trialseal, a notary for clinical-trial data.
+//!
+//! A sponsor, a CRO or a pipeline sends the notary salted commitments to files. The notary orders
+//! them in one append-only Merkle log, signs each new root and returns a receipt. This crate holds
+//! the bytes that leave the notary and the code that judges them, so that a receipt can be checked
+//! decades later without the service.
+//!
+//! It is pure: no input or output, no clock (time is an argument), no randomness, no `unsafe`, no C.
+//! Every external value is hostile until it is parsed into one of the types here.
+//!
+//! | to | start at |
+//! | --- | --- |
+//! | hash, and read or write hex and base64 | [`hash`], [`encoding`], [`salted`] |
+//! | read or write the strict JSON of records and receipts | [`json`] |
+//! | build and verify Merkle trees | [`merkle`], [`tile`] |
+//! | sign and verify checkpoints | [`note`], [`checkpoint`], [`tlog_proof`] |
+//! | read the log | [`entry`] |
+
+pub mod checkpoint;
+pub mod encoding;
+pub mod hash;
+pub mod index;
+pub mod json;
+pub mod note;
+pub mod salted;
+pub mod time;
