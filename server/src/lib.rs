@@ -1,1 +1,4 @@
-//! Placeholder.
+//! The Trialseal notary.
+
+pub mod config;
+pub mod limits;
