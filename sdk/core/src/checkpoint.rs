@@ -3,7 +3,7 @@
 use core::fmt;
 use core::str::FromStr;
 
-use crate::encoding::EncodingError;
+use crate::encoding::{self, EncodingError};
 use crate::hash::Hash;
 use crate::index::{IndexError, LogSize};
 use crate::note::KeyName;
@@ -78,9 +78,9 @@ impl Checkpoint {
         let mut text = String::with_capacity(self.origin.as_str().len() + 72);
         text.push_str(self.origin.as_str());
         text.push('\n');
-        text.push_str(&self.size.to_string());
+        encoding::write_decimal(&mut text, self.size.get());
         text.push('\n');
-        crate::encoding::base64_encode_into(&mut text, self.root.as_bytes());
+        encoding::base64_encode_into(&mut text, self.root.as_bytes());
         text.push('\n');
         text
     }

@@ -1,4 +1,4 @@
-//! Strict hexadecimal and base64: every value has exactly one spelling.
+//! Strict hexadecimal, base64 and decimals: every value has exactly one spelling.
 //!
 //! Hex is lower case and of exact length. Base64 is the standard alphabet of RFC 4648, padded, and
 //! re-encodes to itself, so no two texts stand for the same bytes.
@@ -138,6 +138,22 @@ fn base64_error_of(text: &str) -> EncodingError {
         .map_or(EncodingError::Base64, base64_error)
 }
 
+/// Appends a number in decimal, without allocating.
+pub fn write_decimal(text: &mut String, number: u64) {
+    let mut digits = [0_u8; 20];
+    let mut from = digits.len();
+    let mut rest = number;
+    loop {
+        from -= 1;
+        digits[from] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    text.extend(digits[from..].iter().map(|digit| char::from(*digit)));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,6 +180,15 @@ mod tests {
         assert_eq!(hex_decode::<1>(" 0"), Err(EncodingError::HexDigit { at: 0 }));
         assert_eq!(hex_decode::<1>("\u{e9}"), Err(EncodingError::HexDigit { at: 0 }));
         assert_eq!(hex_encode(&[0, 0xab, 0xff]), "00abff");
+    }
+
+    #[test]
+    fn decimals() {
+        for number in [0, 9, 10, 1_234_567_890, u64::MAX] {
+            let mut text = String::from("-");
+            write_decimal(&mut text, number);
+            assert_eq!(text, format!("-{number}"));
+        }
     }
 
     #[test]

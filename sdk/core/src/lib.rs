@@ -18,9 +18,13 @@
 
 pub mod checkpoint;
 pub mod encoding;
+pub mod entry;
 pub mod hash;
 pub mod index;
 pub mod json;
+pub mod merkle;
 pub mod note;
 pub mod salted;
+pub mod tile;
 pub mod time;
+pub mod tlog_proof;

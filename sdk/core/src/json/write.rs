@@ -3,6 +3,7 @@
 use core::cmp::Ordering;
 
 use super::{Object, Value};
+use crate::encoding::write_decimal;
 
 const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
 
@@ -94,21 +95,10 @@ fn write_pairs<'a>(text: &mut String, pairs: impl Iterator<Item = &'a (String, V
 }
 
 fn write_integer(text: &mut String, integer: i64) {
-    let mut digits = [0_u8; 20];
-    let mut from = digits.len();
-    let mut rest = integer.unsigned_abs();
-    loop {
-        from -= 1;
-        digits[from] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
     if integer < 0 {
         text.push('-');
     }
-    text.extend(digits[from..].iter().map(|digit| char::from(*digit)));
+    write_decimal(text, integer.unsigned_abs());
 }
 
 /// Order by UTF-16 code units. It differs from the order of the UTF-8 bytes only where a character

@@ -1,0 +1,60 @@
+//! RFC 6962, section 2.1, word for word: slow, and obviously right.
+
+use super::{EMPTY_ROOT, leaf_hash, node_hash};
+use crate::hash::Hash;
+
+/// `count` different leaf hashes.
+pub(crate) fn leaves(count: u64) -> Vec<Hash> {
+    (0..count).map(|index| leaf_hash(&index.to_be_bytes())).collect()
+}
+
+/// The largest power of two below `size`.
+fn split(size: usize) -> usize {
+    1 << (usize::BITS - 1 - (size - 1).leading_zeros())
+}
+
+/// MTH(D[n])
+pub(crate) fn root(leaves: &[Hash]) -> Hash {
+    match leaves {
+        [] => EMPTY_ROOT,
+        [leaf] => *leaf,
+        _ => {
+            let (left, right) = leaves.split_at(split(leaves.len()));
+            node_hash(&root(left), &root(right))
+        }
+    }
+}
+
+/// PATH(m, D[n])
+pub(crate) fn path(index: usize, leaves: &[Hash]) -> Vec<Hash> {
+    if leaves.len() <= 1 {
+        return Vec::new();
+    }
+    let (left, right) = leaves.split_at(split(leaves.len()));
+    let (mut below, sibling) = if index < left.len() {
+        (path(index, left), root(right))
+    } else {
+        (path(index - left.len(), right), root(left))
+    };
+    below.push(sibling);
+    below
+}
+
+/// PROOF(m, D[n])
+pub(crate) fn consistency(old: usize, leaves: &[Hash]) -> Vec<Hash> {
+    sub_proof(old, leaves, true)
+}
+
+fn sub_proof(old: usize, leaves: &[Hash], complete: bool) -> Vec<Hash> {
+    if old == leaves.len() {
+        return if complete { Vec::new() } else { vec![root(leaves)] };
+    }
+    let (left, right) = leaves.split_at(split(leaves.len()));
+    let (mut below, sibling) = if old <= left.len() {
+        (sub_proof(old, left, complete), root(right))
+    } else {
+        (sub_proof(old - left.len(), right, false), root(left))
+    };
+    below.push(sibling);
+    below
+}
