@@ -88,7 +88,7 @@ impl Batch {
         Ok(())
     }
 
-    /// Creates a directory below the root and makes its name durable, and those of all directories on the way.
+    /// Creates a directory below the root and makes its name durable, and those of all directories on the way to it.
     ///
     /// That it exists is not enough: a process that was killed before it synced the parent leaves a directory that
     /// is visible and that a power cut would take away, with everything in it.
@@ -97,12 +97,10 @@ impl Batch {
             return Ok(());
         }
         self.fs.create_dir_all(directory, self.directory_mode)?;
-        let mut child = directory;
-        while child != self.root && self.known.insert(child.to_owned()) {
-            let parent = directory_of(child);
-            self.fs.sync_dir(parent)?;
-            child = parent;
+        for child in directory.ancestors().take_while(|child| *child != self.root) {
+            self.fs.sync_dir(directory_of(child))?;
         }
+        self.known.insert(directory.to_owned());
         Ok(())
     }
 }

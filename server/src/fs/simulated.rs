@@ -217,23 +217,28 @@ impl Machine {
 }
 
 impl FileSystem for SimulatedFileSystem {
-    fn create_dir_all(&self, path: &Path, mode: u32) -> Result<(), FileError> {
-        let there = self.call(Operation::CreateDirectory, path, |machine, _| {
-            match machine.disk.find(path) {
-                Ok(Node::Directory(_)) => Ok(true),
-                Ok(Node::File(_)) => Err(io::Error::from(io::ErrorKind::NotADirectory)),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-                Err(error) => Err(error),
+    fn create_dir_all(&self, path: &Path, _mode: u32) -> Result<(), FileError> {
+        let mut missing = Vec::new();
+        for directory in path.ancestors() {
+            let there =
+                self.call(Operation::CreateDirectory, directory, |machine, _| match machine.disk.find(directory) {
+                    Ok(Node::Directory(_)) => Ok(true),
+                    Ok(Node::File(_)) => Err(io::Error::from(io::ErrorKind::NotADirectory)),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+                    Err(error) => Err(error),
+                })?;
+            if there {
+                break;
             }
-        })?;
-        let Some(parent) = path.parent().filter(|_| !there) else {
-            return Ok(());
-        };
-        self.create_dir_all(parent, mode)?;
-        self.call(Operation::CreateDirectory, path, |machine, _| {
-            machine.disk.create_directory(path)
-        })?;
-        self.sync_dir(parent)
+            missing.push(directory);
+        }
+        for directory in missing.into_iter().rev() {
+            self.call(Operation::CreateDirectory, directory, |machine, _| {
+                machine.disk.create_directory(directory)
+            })?;
+            self.sync_dir(directory.parent().unwrap_or(Path::new("/")))?;
+        }
+        Ok(())
     }
 
     fn create_new(&self, path: &Path, _mode: u32) -> Result<Box<dyn File>, FileError> {

@@ -99,10 +99,10 @@ pub(super) fn prepare(shared: &Shared) -> Result<(), JournalError> {
     let path = shared.directory.join(segment_name(number));
     if upkeep.uncertain && shared.fs.metadata(&path)?.is_some() {
         // An earlier attempt failed at or behind the rename. Back to the beginning, so that every step is done and
-        // synced again.
-        shared
-            .fs
-            .rename(&path, &shared.directory.join(spare_name(number)))?;
+        // synced again; and the file is durably no segment before it is overwritten.
+        shared.fs.rename(&path, &shared.directory.join(spare_name(number)))?;
+        upkeep.spares.push(number);
+        shared.fs.sync_dir(&shared.directory)?;
     }
     upkeep.uncertain = true;
     let (spare, file) = open_spare(shared, &mut upkeep)?;

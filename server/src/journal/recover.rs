@@ -79,7 +79,7 @@ pub(super) fn open(
     fs.sync_dir(directory)?;
     let listing = Listing::read(&*fs, directory)?;
     listing.check_unbroken(directory)?;
-    let (segments, identity) = open_segments(&*fs, directory, &listing, Access::ReadWrite)?;
+    let (segments, identity) = open_segments(&*fs, directory, &listing.segments, None, Access::ReadWrite)?;
     let Some(identity) = identity else {
         return Err(no_journal());
     };
@@ -133,16 +133,16 @@ pub(super) fn visit_next(
     Ok(Some(frame))
 }
 
-/// Opens the segments that were listed, with the identity of the first; all others must have the same.
+/// Opens segments, and gives the identity that they all must have: `identity`, or that of the first.
 pub(super) fn open_segments(
     fs: &dyn FileSystem,
     directory: &Path,
-    listing: &Listing,
+    numbers: &[u64],
+    mut identity: Option<JournalId>,
     access: Access,
 ) -> Result<(Vec<Segment>, Option<JournalId>), JournalError> {
-    let mut segments = Vec::with_capacity(listing.segments.len());
-    let mut identity = None;
-    for number in &listing.segments {
+    let mut segments = Vec::with_capacity(numbers.len());
+    for number in numbers {
         let (segment, found) = Segment::open(fs, directory, *number, access)?;
         let expected = *identity.get_or_insert(found);
         if found != expected {
