@@ -137,3 +137,17 @@ enum Side {
     Left,
     Right,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_keep_leaves_and_nodes_apart() {
+        assert_eq!(EMPTY_ROOT, crate::hash::sha256(b""));
+        assert_eq!(leaf_hash(b"x"), crate::hash::sha256(b"\0x"));
+        let (left, right) = (leaf_hash(b"l"), leaf_hash(b"r"));
+        let input = [&[1][..], left.as_ref(), right.as_ref()].concat();
+        assert_eq!(node_hash(&left, &right), crate::hash::sha256(&input));
+    }
+}

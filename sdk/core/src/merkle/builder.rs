@@ -83,3 +83,52 @@ impl core::fmt::Debug for Tree {
 pub fn root_of(leaves: &[Hash]) -> Hash {
     Tree::new(leaves).root()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::merkle::naive;
+
+    #[test]
+    fn trees_have_the_shape_of_rfc_6962() {
+        let all = naive::leaves(300);
+        assert_eq!(root_of(&[]), EMPTY_ROOT);
+        for count in 1..=300 {
+            let tree = Tree::new(&all[..count]);
+            assert_eq!(tree.root(), naive::root(&all[..count]), "{count} leaves");
+            assert_eq!(tree.len(), count);
+            assert_eq!(tree.path(count), None);
+            for index in (0..count).filter(|index| count <= 66 || index % 17 == 0 || index + 2 > count) {
+                let expected = naive::path(index, &all[..count]);
+                assert_eq!(tree.path(index), Some(expected), "leaf {index} of {count}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_tree_has_no_path() {
+        let tree = Tree::new(&[]);
+        assert!(tree.is_empty());
+        assert_eq!(tree.path(0), None);
+    }
+
+    #[test]
+    fn roots_of_the_golden_log() {
+        let words = "one two three four five six seven eit nain ten ileven twelf threeten fourten fivten";
+        let leaves: Vec<Hash> = words.split(' ').map(|word| leaf_hash(word.as_bytes())).collect();
+        let mut range = crate::merkle::compact_range::CompactRange::new();
+        for (count, expected) in [
+            (1, "0Nc2CrefWKseHj/mStd+LqC8B+NrX0btIiPt2SmN+ek="),
+            (2, "T1X2GdkhUjV3iyufF9b0kVsWFxIU0VI4EpNml2Teci4="),
+            (3, "Wqx3HImawpLnS/Gv4ubjAvi1WIOy0b8Ze0amvqbavKk="),
+            (8, "bC+VwvrJbalNVjfkdI8kUgs7mJoXrqiXCE7bgnD28pY="),
+            (15, "rKbDipCvhuX1GZ7g5BBe8sA6BbJ7ja/1nk427v383cs="),
+        ] {
+            while range.size().get() < count {
+                range.append(leaves[range.size().get() as usize]).unwrap();
+            }
+            assert_eq!(root_of(&leaves[..count as usize]).to_base64(), expected);
+            assert_eq!(range.root().to_base64(), expected);
+        }
+    }
+}

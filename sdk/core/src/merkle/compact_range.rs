@@ -78,3 +78,54 @@ impl Default for CompactRange {
         Self::new()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::merkle::naive::{Stored, leaves, root};
+    use crate::merkle::nodes::NodeSource;
+
+    #[test]
+    fn the_edge_of_every_small_tree() {
+        let stored = Stored(leaves(300));
+        let mut range = CompactRange::new();
+        assert_eq!(range.root(), EMPTY_ROOT);
+        for count in 1..=300_u64 {
+            range.append(stored.0[count as usize - 1]).unwrap();
+            assert_eq!(range.size().get(), count);
+            assert_eq!(range.root(), root(&stored.0[..count as usize]));
+            for level in 0..70_u8 {
+                let expected = (level < 10 && count >> level & 1 == 1)
+                    .then(|| stored.node(level, (count >> level) - 1).unwrap());
+                assert_eq!(range.node(level), expected, "level {level} of {count}");
+            }
+            let again = CompactRange::from_parts(range.size(), range.hashes().to_vec());
+            assert_eq!(again, Ok(range.clone()));
+        }
+    }
+
+    #[test]
+    fn parts_must_fit_the_size() {
+        let hashes = leaves(3);
+        let size = LogSize::new(5).unwrap();
+        let missing = Err(ProofError::Missing {
+            expected: 2,
+            found: 1,
+        });
+        assert_eq!(CompactRange::from_parts(size, hashes[..1].to_vec()), missing);
+        let left_over = Err(ProofError::LeftOver {
+            expected: 2,
+            found: 3,
+        });
+        assert_eq!(CompactRange::from_parts(size, hashes), left_over);
+    }
+
+    #[test]
+    fn the_largest_log_is_full() {
+        let size = LogSize::new(crate::index::INTEGER_MAX).unwrap();
+        let mut full = CompactRange::from_parts(size, leaves(53)).unwrap();
+        let before = full.clone();
+        assert!(full.append(leaves(1)[0]).is_err());
+        assert_eq!(full, before);
+    }
+}

@@ -56,3 +56,109 @@ pub fn verify_consistency(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::merkle::naive::{consistency, leaves, root, spoiled};
+
+    fn size(size: usize) -> LogSize {
+        LogSize::new(size as u64).unwrap()
+    }
+
+    #[test]
+    fn every_pair_of_small_trees() {
+        let all = leaves(90);
+        let roots: Vec<Hash> = (0..=all.len()).map(|count| root(&all[..count])).collect();
+        for new in 1..=all.len() {
+            for old in 1..=new {
+                let proof = consistency(old, &all[..new]);
+                let verify = |old_root, new_root, proof: &[Hash]| {
+                    verify_consistency(size(old), old_root, size(new), new_root, proof)
+                };
+                assert_eq!(verify(&roots[old], &roots[new], &proof), Ok(()), "{old} in {new}");
+                assert!(verify(&roots[old - 1], &roots[new], &proof).is_err());
+                assert!(verify(&roots[old], &roots[new - 1], &proof).is_err());
+            }
+        }
+    }
+
+    #[test]
+    fn spoiled_proofs_are_refused() {
+        let all = leaves(36);
+        for new in 1..=all.len() {
+            for old in 1..=new {
+                let (old_root, new_root) = (root(&all[..old]), root(&all[..new]));
+                for spoiled in spoiled(&consistency(old, &all[..new])) {
+                    let verified = verify_consistency(size(old), &old_root, size(new), &new_root, &spoiled);
+                    assert!(verified.is_err(), "{old} in {new}: {spoiled:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_proof_holds_for_one_old_size_only() {
+        let all = leaves(23);
+        let new_root = root(&all);
+        for old in 1..all.len() {
+            let proof = consistency(old, &all);
+            for other in (1..all.len()).filter(|other| *other != old) {
+                let old_root = root(&all[..other]);
+                let verified = verify_consistency(size(other), &old_root, size(23), &new_root, &proof);
+                assert!(verified.is_err(), "the proof of {old} passes for {other}");
+            }
+        }
+    }
+
+    #[test]
+    fn sizes_that_need_no_hash() {
+        let all = leaves(3);
+        let (three, stranger) = (root(&all), root(&all[..2]));
+        let empty = LogSize::EMPTY;
+        assert_eq!(
+            verify_consistency(empty, &EMPTY_ROOT, size(3), &three, &[]),
+            Ok(())
+        );
+        assert_eq!(
+            verify_consistency(empty, &EMPTY_ROOT, empty, &EMPTY_ROOT, &[]),
+            Ok(())
+        );
+        assert_eq!(verify_consistency(size(3), &three, size(3), &three, &[]), Ok(()));
+        let left_over = Err(ProofError::LeftOver {
+            expected: 0,
+            found: 1,
+        });
+        assert_eq!(
+            verify_consistency(empty, &EMPTY_ROOT, size(3), &three, &[three]),
+            left_over
+        );
+        assert_eq!(
+            verify_consistency(size(3), &three, size(3), &three, &[three]),
+            left_over
+        );
+        let differs = Err(ProofError::OldRootDiffers);
+        assert_eq!(
+            verify_consistency(empty, &stranger, size(3), &three, &[]),
+            differs
+        );
+        assert_eq!(
+            verify_consistency(empty, &stranger, empty, &stranger, &[]),
+            differs
+        );
+        let differs = Err(ProofError::RootDiffers);
+        assert_eq!(
+            verify_consistency(size(3), &stranger, size(3), &three, &[]),
+            differs
+        );
+        assert_eq!(
+            verify_consistency(empty, &EMPTY_ROOT, empty, &three, &[]),
+            differs
+        );
+        let larger = Err(ProofError::OldLargerThanNew { old: 3, new: 2 });
+        assert_eq!(
+            verify_consistency(size(3), &three, size(2), &stranger, &[]),
+            larger
+        );
+    }
+}

@@ -58,3 +58,44 @@ fn sub_proof(old: usize, leaves: &[Hash], complete: bool) -> Vec<Hash> {
     below.push(sibling);
     below
 }
+
+/// Stored nodes that are computed from the leaves; asking for a subtree that is not complete fails.
+pub(crate) struct Stored(pub(crate) Vec<Hash>);
+
+impl super::nodes::NodeSource for Stored {
+    type Error = core::convert::Infallible;
+
+    fn node(&self, level: u8, index: u64) -> Result<Hash, Self::Error> {
+        let start = usize::try_from(index << level).unwrap();
+        Ok(root(&self.0[start..start + (1 << level)]))
+    }
+}
+
+/// Every way to spoil a proof a little: a hash left out, doubled, changed, swapped, or added.
+pub(crate) fn spoiled(proof: &[Hash]) -> Vec<Vec<Hash>> {
+    let stranger = leaf_hash(b"stranger");
+    let mut spoiled = Vec::new();
+    for place in 0..=proof.len() {
+        let mut longer = proof.to_vec();
+        longer.insert(place, stranger);
+        spoiled.push(longer);
+    }
+    for place in 0..proof.len() {
+        let mut shorter = proof.to_vec();
+        shorter.remove(place);
+        spoiled.push(shorter);
+        let mut doubled = proof.to_vec();
+        doubled.insert(place, proof[place]);
+        spoiled.push(doubled);
+        let mut bytes = *proof[place].as_bytes();
+        bytes[place % 32] ^= 1 << (place % 8);
+        let mut changed = proof.to_vec();
+        changed[place] = Hash::from_bytes(bytes);
+        spoiled.push(changed);
+        let mut swapped = proof.to_vec();
+        swapped.swap(0, place);
+        spoiled.push(swapped);
+    }
+    spoiled.retain(|other| other != proof);
+    spoiled
+}

@@ -106,3 +106,64 @@ fn ragged<S: NodeSource>(start: u64, size: u64, source: &S) -> Result<Hash, S::E
     }
     Ok(folded.unwrap_or(EMPTY_ROOT))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::merkle::naive::{self, Stored};
+    use proptest::prelude::*;
+
+    fn size(size: usize) -> LogSize {
+        LogSize::new(size as u64).unwrap()
+    }
+
+    fn index(index: usize) -> LogIndex {
+        LogIndex::new(index as u64).unwrap()
+    }
+
+    #[test]
+    fn every_root_and_path_of_every_small_tree() {
+        let stored = Stored(naive::leaves(130));
+        for count in 0..=130 {
+            let leaves = &stored.0[..count];
+            assert_eq!(root(size(count), &stored), Ok(naive::root(leaves)));
+            for place in 0..count {
+                let path = inclusion_path(index(place), size(count), &stored);
+                assert_eq!(path, Ok(naive::path(place, leaves)), "leaf {place} of {count}");
+            }
+            assert_eq!(inclusion_path(index(count), size(count), &stored), Ok(vec![]));
+        }
+    }
+
+    #[test]
+    fn every_consistency_proof_of_every_small_tree() {
+        let stored = Stored(naive::leaves(90));
+        for new in 1..=90 {
+            for old in 1..=new {
+                let proof = consistency_path(size(old), size(new), &stored);
+                assert_eq!(
+                    proof,
+                    Ok(naive::consistency(old, &stored.0[..new])),
+                    "{old} in {new}"
+                );
+            }
+            assert_eq!(consistency_path(size(0), size(new), &stored), Ok(vec![]));
+            assert_eq!(consistency_path(size(new + 1), size(new), &stored), Ok(vec![]));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn larger_trees(count in 131_usize..3_000, place in any::<prop::sample::Index>()) {
+            let stored = Stored(naive::leaves(count as u64));
+            let place = place.index(count);
+            let path = inclusion_path(index(place), size(count), &stored);
+            prop_assert_eq!(path, Ok(naive::path(place, &stored.0)));
+            let proof = consistency_path(size(place), size(count), &stored);
+            let expected = if place == 0 { vec![] } else { naive::consistency(place, &stored.0) };
+            prop_assert_eq!(proof, Ok(expected));
+            prop_assert_eq!(root(size(count), &stored), Ok(naive::root(&stored.0)));
+        }
+    }
+}

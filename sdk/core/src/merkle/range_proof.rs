@@ -299,3 +299,214 @@ fn pair_or_single(nodes: &[Hash]) -> Hash {
         [] => super::EMPTY_ROOT,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::merkle::naive::{self, Stored};
+    use proptest::prelude::*;
+
+    fn size(size: usize) -> LogSize {
+        LogSize::new(size as u64).unwrap()
+    }
+
+    fn index(index: usize) -> LogIndex {
+        LogIndex::new(index as u64).unwrap()
+    }
+
+    fn range_before(stored: &Stored, count: usize) -> CompactRange {
+        let mut range = CompactRange::new();
+        for leaf in &stored.0[..count] {
+            range.append(*leaf).unwrap();
+        }
+        range
+    }
+
+    #[test]
+    fn every_range_of_every_small_tree_yields_every_path() {
+        let stored = Stored(naive::leaves(24));
+        for total in 1..=24 {
+            let all = &stored.0[..total];
+            let root = naive::root(all);
+            let paths: Vec<Vec<Hash>> = (0..total).map(|place| naive::path(place, all)).collect();
+            for first in 0..total {
+                for last in first..total {
+                    let count = (last - first + 1) as u64;
+                    let leaves = all[first..=last].to_vec();
+                    let proof = prove_range(index(first), count, size(total), &stored).unwrap();
+                    let tree = RangeTree::verify(index(first), leaves.clone(), size(total), &proof, &root);
+                    let tree = tree.unwrap();
+                    assert_eq!(tree.leaves(), leaves);
+                    assert_eq!(
+                        (tree.root(), tree.size(), tree.count()),
+                        (root, size(total), count)
+                    );
+                    for place in 0..total {
+                        let expected = (first..=last).contains(&place).then(|| paths[place].clone());
+                        assert_eq!(
+                            tree.path(index(place)),
+                            expected,
+                            "{place} of {first}..={last} of {total}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_proof_of_one_leaf_is_its_path_with_the_left_hashes_first() {
+        let stored = Stored(naive::leaves(33));
+        for total in 1..=33 {
+            for place in 0..total {
+                let path = naive::path(place, &stored.0[..total]);
+                let sides: Vec<_> = super::super::path_sides(place as u64, total as u64).collect();
+                let on = |side| {
+                    let sides = sides.iter().zip(&path).filter(move |(own, _)| **own == side);
+                    sides.map(|(_, hash)| *hash).collect::<Vec<Hash>>()
+                };
+                let expected = [on(super::super::Side::Left), on(super::super::Side::Right)].concat();
+                let proof = prove_range(index(place), 1, size(total), &stored);
+                assert_eq!(proof, Ok(expected), "leaf {place} of {total}");
+            }
+        }
+    }
+
+    #[test]
+    fn whatever_is_altered_is_refused() {
+        let stored = Stored(naive::leaves(17));
+        for total in 1..=17 {
+            let root = naive::root(&stored.0[..total]);
+            for first in 0..total {
+                for last in first..total {
+                    let leaves = stored.0[first..=last].to_vec();
+                    let proof = prove_range(index(first), leaves.len() as u64, size(total), &stored).unwrap();
+                    let verify = |leaves: Vec<Hash>, proof: &[Hash]| {
+                        RangeTree::verify(index(first), leaves, size(total), proof, &root)
+                            .map(|tree| tree.root())
+                    };
+                    for spoiled in naive::spoiled(&proof) {
+                        assert!(
+                            verify(leaves.clone(), &spoiled).is_err(),
+                            "{first}..={last} of {total}"
+                        );
+                    }
+                    for spoiled in naive::spoiled(&leaves) {
+                        assert!(verify(spoiled, &proof).is_err(), "{first}..={last} of {total}");
+                    }
+                    for other in (0..total).filter(|other| *other != first) {
+                        let moved =
+                            RangeTree::verify(index(other), leaves.clone(), size(total), &proof, &root);
+                        assert!(moved.is_err(), "{first}..={last} of {total} at {other}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn ranges_that_are_none() {
+        let stored = Stored(naive::leaves(5));
+        let root = naive::root(&stored.0);
+        let verify = |first, leaves: &[Hash]| {
+            RangeTree::verify(index(first), leaves.to_vec(), size(5), &[], &root)
+                .map(|tree| tree.root())
+                .unwrap_err()
+        };
+        assert_eq!(verify(0, &[]), ProofError::EmptyRange);
+        assert_eq!(
+            verify(3, &stored.0[..3]),
+            ProofError::IndexBeyondSize { index: 5, size: 5 }
+        );
+        assert_eq!(prove_range(index(0), 0, size(5), &stored), Ok(vec![]));
+        assert_eq!(prove_range(index(3), 3, size(5), &stored), Ok(vec![]));
+        assert_eq!(prove_range(index(3), u64::MAX, size(5), &stored), Ok(vec![]));
+        let end = RangeTree::at_end(&CompactRange::new(), vec![]).map(|tree| tree.root());
+        assert_eq!(end, Err(ProofError::EmptyRange));
+        let full = LogSize::new(crate::index::INTEGER_MAX).unwrap();
+        let full = CompactRange::from_parts(full, naive::leaves(53)).unwrap();
+        assert!(matches!(
+            RangeTree::at_end(&full, naive::leaves(1)),
+            Err(ProofError::Index(_))
+        ));
+    }
+
+    #[test]
+    fn the_tree_of_a_batch_at_the_end() {
+        let stored = Stored(naive::leaves(40));
+        for before in 0..40 {
+            for total in before + 1..=40 {
+                let all = &stored.0[..total];
+                let tree = RangeTree::at_end(&range_before(&stored, before), all[before..].to_vec()).unwrap();
+                assert_eq!((tree.root(), tree.size()), (naive::root(all), size(total)));
+                assert_eq!(
+                    (tree.first(), tree.count()),
+                    (index(before), (total - before) as u64)
+                );
+                assert_eq!(tree.compact_range(), Some(range_before(&stored, total)));
+                for place in before..total {
+                    assert_eq!(tree.path(index(place)), Some(naive::path(place, all)));
+                }
+                let part = (before + total) / 2;
+                for (first, end) in [(before, total), (before, part), (part, total), (part, part + 1)] {
+                    let count = (end - first) as u64;
+                    let expected =
+                        (count > 0).then(|| prove_range(index(first), count, size(total), &stored).unwrap());
+                    assert_eq!(tree.sub_range_proof(index(first), count), expected);
+                }
+                assert_eq!(
+                    tree.sub_range_proof(index(before), (total - before + 1) as u64),
+                    None
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn nodes_above_a_batch_are_complete_subtrees() {
+        use crate::merkle::nodes::NodeSource as _;
+        let stored = Stored(naive::leaves(37));
+        let tree = RangeTree::at_end(&range_before(&stored, 9), stored.0[9..].to_vec()).unwrap();
+        let mut held = 0;
+        for level in 0..70_u8 {
+            for node in 0..40_u64 {
+                if let Some(hash) = tree.node(level, node) {
+                    assert_eq!(Ok(hash), stored.node(level, node), "node {node} at level {level}");
+                    held += 1;
+                }
+            }
+        }
+        // 29 leaves and one beside them, then 14 (13 complete pairs and one beside), 7, 4, 2, 1.
+        assert!(held > 50, "{held}");
+        assert_eq!(tree.node(0, 7), None);
+        assert_eq!(tree.node(2, 9), None);
+        assert_eq!(tree.node(6, 0), None);
+        assert_eq!(tree.node(63, u64::MAX), None);
+        let inner = RangeTree::verify(
+            index(2),
+            stored.0[2..4].to_vec(),
+            size(37),
+            &prove_range(index(2), 2, size(37), &stored).unwrap(),
+            &naive::root(&stored.0),
+        );
+        assert_eq!(inner.unwrap().compact_range(), None);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn larger_trees(total in 25_usize..2_000, one in any::<prop::sample::Index>(), two in any::<prop::sample::Index>()) {
+            let stored = Stored(naive::leaves(total as u64));
+            let (one, two) = (one.index(total), two.index(total));
+            let (first, last) = (one.min(two), one.max(two));
+            let (leaves, root) = (stored.0[first..=last].to_vec(), naive::root(&stored.0));
+            let proof = prove_range(index(first), leaves.len() as u64, size(total), &stored).unwrap();
+            let tree = RangeTree::verify(index(first), leaves, size(total), &proof, &root).unwrap();
+            for place in [first, (first + last) / 2, last] {
+                prop_assert_eq!(tree.path(index(place)), Some(naive::path(place, &stored.0)));
+            }
+            let end = RangeTree::at_end(&range_before(&stored, first), stored.0[first..].to_vec()).unwrap();
+            prop_assert_eq!(end.sub_range_proof(index(first), (last - first + 1) as u64), Some(proof));
+        }
+    }
+}
