@@ -15,16 +15,26 @@
 //! | build and verify Merkle trees | [`merkle`], [`tile`] |
 //! | sign and verify checkpoints | [`note`], [`checkpoint`], [`tlog_proof`] |
 //! | read the log | [`entry`] |
+//! | compose and admit records | [`record`], [`submission`], [`manifest`], [`vocabulary`], [`identifiers`] |
+//! | read, extend and judge receipts | [`receipt`], [`trust`], [`verify`](mod@verify) |
 
 pub mod checkpoint;
 pub mod encoding;
 pub mod entry;
 pub mod hash;
+pub mod identifiers;
 pub mod index;
 pub mod json;
+pub mod manifest;
 pub mod merkle;
 pub mod note;
+pub mod receipt;
+pub mod record;
 pub mod salted;
+pub mod submission;
 pub mod tile;
 pub mod time;
 pub mod tlog_proof;
+pub mod trust;
+pub mod verify;
+pub mod vocabulary;

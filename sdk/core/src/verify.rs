@@ -1,0 +1,110 @@
+//! Judging a receipt.
+//!
+//! The steps run in the order of the specification, each with a result and one sentence; all run,
+//! but after a failed `parse`. The steps to `log` are always asked for, `witnesses` and `timestamps`
+//! by the trust file's `require`, `file` by giving a file. Nothing here opens a socket, reads a file
+//! or looks at a clock.
+//!
+//! `inclusion`, `log`, `witnesses` and `timestamps` are judged for each evidence element. A failure
+//! in any of them fails the receipt. It passes where one element passes all that were asked for:
+//! evidence is appended over the years, and what an early element lacks a later one supplies.
+
+mod element;
+mod file;
+mod folder;
+mod loose;
+mod parts;
+mod report;
+mod submission;
+
+use crate::hash::RecordId;
+use crate::receipt::{PartObjects, Receipt};
+use crate::time::Instant;
+use crate::trust::{Level, Trust};
+
+pub use file::{FileQuery, FileVerdict};
+pub use folder::{FolderEntry, FolderVerdict, compare_folder};
+pub use report::{Outcome, Report, Step, StepReport, StepResult};
+
+use report::Steps;
+
+/// Judges a receipt under a trust file, at a time, and a file with it where one is given.
+#[must_use]
+pub fn verify(receipt: &[u8], trust: &Trust, at: Instant, file: &FileQuery) -> Report {
+    let mut steps = Steps::default();
+    let (receipt, parts) = match Receipt::parse_with_parts(receipt) {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            steps.add(
+                Step::Parse,
+                StepResult::Failed,
+                format!("This is not a receipt: {error}."),
+            );
+            return Report::unreadable(steps, at, trust);
+        }
+    };
+    steps.add(
+        Step::Parse,
+        StepResult::Passed,
+        "The file has the form of a receipt.".to_owned(),
+    );
+    let subject = Subject {
+        record: receipt.record().leaves().root(),
+        receipt: &receipt,
+        parts: &parts,
+        trust,
+        at,
+    };
+    parts::check(&subject, &mut steps);
+    submission::check(&subject, &mut steps);
+    let elements = element::check(&subject, &mut steps);
+    let file = file::check(&subject, file, &mut steps);
+    let outcome = outcome(&steps, &elements, trust, file.was_asked_for);
+    let record = subject.record;
+    Report {
+        steps: steps.into_vec(),
+        outcome,
+        at,
+        trust_fingerprint: trust.fingerprint(),
+        level: elements.iter().filter_map(|element| element.level()).max(),
+        independent_time: elements.iter().filter_map(|element| element.time).min(),
+        file: file.verdict,
+        opening: file.opening,
+        record: Some(record),
+        receipt: Some(receipt),
+    }
+}
+
+/// What is judged, and by whose standard.
+struct Subject<'a> {
+    receipt: &'a Receipt,
+    parts: &'a PartObjects,
+    record: RecordId,
+    trust: &'a Trust,
+    at: Instant,
+}
+
+fn outcome(steps: &Steps, elements: &[element::Judged], trust: &Trust, file_was_given: bool) -> Outcome {
+    if steps.any(StepResult::Failed) {
+        return Outcome::Failed;
+    }
+    let require = trust.require();
+    let passed = |step: Step| steps.result_of(step) == Some(StepResult::Passed);
+    let whole = passed(Step::Parse) && passed(Step::Record) && passed(Step::Submission);
+    let evidence = elements.iter().any(|element| {
+        element.inclusion == StepResult::Passed
+            && element.log == StepResult::Passed
+            && (require < Level::Witnessed || element.witnesses == StepResult::Passed)
+            && (require < Level::Timestamped || element.timestamps == StepResult::Passed)
+    });
+    let file = !file_was_given || passed(Step::File);
+    // Trust that came together with what it judges proves nothing by itself.
+    if whole && evidence && file && !trust.is_bundled() {
+        Outcome::Passed
+    } else {
+        Outcome::Indeterminate
+    }
+}
+
+#[cfg(test)]
+mod tests;
