@@ -123,3 +123,92 @@ impl FromStr for Checkpoint {
         Self::parse(text)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "notary.example/log1\n70000\nSBNJTRN+FjG7owHVrKtue7eqdM4RhdRWVl71HXN2d7I=\n";
+
+    #[test]
+    fn known_checkpoint() {
+        let checkpoint = Checkpoint::parse(TEXT).unwrap();
+        assert_eq!(checkpoint.origin.as_str(), "notary.example/log1");
+        assert_eq!(checkpoint.size.get(), 70_000);
+        assert_eq!(checkpoint.root, crate::hash::sha256(b"root"));
+        assert_eq!(checkpoint.text(), TEXT);
+        let theirs = tlog_tiles::Checkpoint::from_bytes(TEXT.as_bytes()).unwrap();
+        assert_eq!((theirs.origin(), theirs.size()), ("notary.example/log1", 70_000));
+    }
+
+    #[test]
+    fn exactly_three_lines() {
+        for text in [
+            "",
+            "\n",
+            "notary.example/log1\n70000\n",
+            TEXT.trim_end(),
+            &format!("{TEXT}\n"),
+            &format!("{TEXT}extension\n"),
+            &format!("\n{TEXT}"),
+        ] {
+            let lines = matches!(Checkpoint::parse(text), Err(CheckpointError::Lines));
+            assert!(lines, "{text:?}");
+        }
+        let replaced = |from, to| Checkpoint::parse(&TEXT.replace(from, to)).unwrap_err();
+        assert_eq!(replaced("notary.example/log1", ""), CheckpointError::Origin);
+        assert_eq!(
+            replaced("70000", "070000"),
+            CheckpointError::Size(IndexError::NotDecimal)
+        );
+        assert_eq!(
+            replaced("70000", "-1"),
+            CheckpointError::Size(IndexError::NotDecimal)
+        );
+        assert_eq!(
+            replaced("70000", "9007199254740992"),
+            CheckpointError::Size(IndexError::TooLarge(1 << 53))
+        );
+        assert_eq!(
+            replaced("7I=", "7J="),
+            CheckpointError::Root(EncodingError::Base64NotCanonical)
+        );
+        assert!(matches!(replaced("7I=", "7I"), CheckpointError::Root(_)));
+    }
+
+    #[test]
+    fn origins() {
+        let long = format!("a/{}", "b".repeat(253));
+        for origin in [
+            "notary.example.org/2026",
+            "example.com/log/testdata",
+            "localhost:8080/a",
+            "[::1]:80/a",
+            &long,
+        ] {
+            assert_eq!(
+                Origin::new(origin).map(|origin| origin.to_string()),
+                Ok(origin.to_owned())
+            );
+        }
+        for origin in [
+            "",
+            "/a",
+            "a/",
+            "a//b",
+            "https://a/b",
+            "a/../b",
+            "a/./b",
+            "a b",
+            "a+b",
+            "a?b",
+            "a#b",
+            "a\nb",
+            "a\\b",
+            "\u{e9}",
+            &format!("{long}b"),
+        ] {
+            assert_eq!(Origin::new(origin), Err(CheckpointError::Origin), "{origin:?}");
+        }
+    }
+}

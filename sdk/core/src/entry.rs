@@ -298,3 +298,164 @@ fn number_of(object: &Object, key: &'static str) -> Result<u64, EntryError> {
         .and_then(Value::as_unsigned)
         .ok_or(EntryError::Key(key))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hash::sha256;
+    use crate::note::{Ed25519SigningKey, MlDsa44SigningKey};
+
+    fn keys() -> LogKeys {
+        let origin = Origin::new("notary.example/log1").unwrap();
+        let ed25519 = Ed25519SigningKey::from_seed(origin.key_name().clone(), [1; 32]);
+        let mldsa = MlDsa44SigningKey::from_seed(origin.key_name().clone(), [2; 32]);
+        LogKeys::new(ed25519.verifier().clone(), mldsa.verifier().clone()).unwrap()
+    }
+
+    fn statements() -> [Statement; 4] {
+        let origin = Origin::new("notary.example/log1").unwrap();
+        let at = Instant::parse("2026-01-01T00:00:00.500Z").unwrap();
+        let open = |previous| Statement::Open {
+            created_at: at,
+            keys: keys(),
+            origin: origin.clone(),
+            previous,
+        };
+        [
+            open(None),
+            open(Some("a note\n\n\u{2014} a b\n".to_owned())),
+            Statement::Close {
+                keys: keys(),
+                next: Origin::new("notary.example/log2").unwrap(),
+            },
+            Statement::Registers {
+                at,
+                count: 3,
+                root: sha256(b"x"),
+                size: LogSize::new(17).unwrap(),
+            },
+        ]
+    }
+
+    fn parse_text(text: &str) -> Result<Entry, EntryError> {
+        Entry::parse(&[&[STATEMENT], text.as_bytes()].concat())
+    }
+
+    #[test]
+    fn a_record_is_33_opaque_bytes() {
+        let record = RecordId::from_hash(sha256(b"record"));
+        let entry = Entry::Record(record);
+        let bytes = entry.encode().unwrap();
+        assert_eq!((bytes.len(), bytes[0]), (33, 0x01));
+        assert_eq!(bytes[1..], record.as_bytes()[..]);
+        assert_eq!(Entry::parse(&bytes), Ok(entry.clone()));
+        assert_eq!(entry.leaf_hash(), Ok(sha256(&[&[0][..], &bytes].concat())));
+        assert_eq!(entry.leaf_hash(), Ok(record_leaf_hash(&record)));
+        assert!(matches!(Entry::parse(&bytes[..32]), Err(EntryError::Record(_))));
+        assert!(matches!(
+            Entry::parse(&[&bytes[..], &[0]].concat()),
+            Err(EntryError::Record(_))
+        ));
+    }
+
+    #[test]
+    fn statements_go_round_as_canonical_json() {
+        for statement in statements() {
+            let entry = Entry::Statement(statement);
+            let bytes = entry.encode().unwrap();
+            assert_eq!(bytes[0], 0x02);
+            assert!(json::parse_canonical(&bytes[1..]).is_ok());
+            assert_eq!(Entry::parse(&bytes), Ok(entry.clone()));
+            assert_eq!(entry.leaf_hash(), Ok(merkle::leaf_hash(&bytes)));
+        }
+        let [_, _, _, registers] = statements();
+        assert_eq!(
+            registers.to_json(),
+            format!(
+                "{{\"at\":\"2026-01-01T00:00:00.500Z\",\"count\":3,\"root\":\"{}\",\"size\":17,\"type\":\"registers\"}}",
+                sha256(b"x")
+            )
+        );
+    }
+
+    #[test]
+    fn entries_that_are_refused() {
+        assert_eq!(Entry::parse(&[]), Err(EntryError::Empty));
+        for other in [0x00, 0x03, 0x0f, 0xff] {
+            assert_eq!(Entry::parse(&[other; 33]), Err(EntryError::UnknownType(other)));
+        }
+        assert!(matches!(parse_text("[]"), Err(EntryError::Json(_))));
+        assert!(matches!(parse_text("{ }"), Err(EntryError::Json(_))));
+        assert_eq!(parse_text("{}"), Err(EntryError::Key("type")));
+        assert_eq!(
+            parse_text("{\"type\":\"other\"}"),
+            Err(EntryError::Unknown("type"))
+        );
+        assert_eq!(parse_text(&" ".repeat(65_535)), Err(EntryError::TooLong(65_535)));
+        let [open, _, close, registers] = statements().map(|statement| statement.to_json());
+        assert_eq!(
+            parse_text(&open.replace("log/v1", "log/v2")),
+            Err(EntryError::Unknown("format"))
+        );
+        let swapped = Statement::Close {
+            keys: LogKeys {
+                ed25519: keys().mldsa,
+                mldsa: keys().ed25519,
+            },
+            next: Origin::new("a").unwrap(),
+        };
+        assert_eq!(parse_text(&swapped.to_json()), Err(EntryError::Keys));
+        assert!(matches!(
+            parse_text(&close.replace("log2", "../log2")),
+            Err(EntryError::Origin(_))
+        ));
+        assert_eq!(
+            parse_text(&registers.replace(":17", ":-17")),
+            Err(EntryError::Key("size"))
+        );
+        assert_eq!(
+            parse_text(&registers.replace(":3", ":\"3\"")),
+            Err(EntryError::Key("count"))
+        );
+        assert!(matches!(
+            parse_text(&registers.replace(".500Z", ".5Z")),
+            Err(EntryError::Time(_))
+        ));
+    }
+
+    #[test]
+    fn a_statement_has_a_limit() {
+        let long = |length: usize| {
+            let [open, ..] = statements();
+            let Statement::Open {
+                created_at,
+                keys,
+                origin,
+                ..
+            } = open
+            else {
+                unreachable!()
+            };
+            let previous = Some("x".repeat(length));
+            Entry::Statement(Statement::Open {
+                created_at,
+                keys,
+                origin,
+                previous,
+            })
+            .encode()
+        };
+        let room = STATEMENT_BYTES_MAX - (long(0).unwrap().len() - 1);
+        assert_eq!(long(room).map(|entry| entry.len()), Ok(65_535));
+        assert_eq!(long(room + 1), Err(EntryError::TooLong(65_535)));
+    }
+
+    #[test]
+    fn keys_that_are_not_known_are_ignored() {
+        let [.., registers] = statements();
+        let text = registers
+            .to_json()
+            .replace("\"size\":17", "\"size\":17,\"sum\":1");
+        assert_eq!(parse_text(&text), Ok(Entry::Statement(registers)));
+    }
+}

@@ -13,6 +13,8 @@ mod cosignature;
 mod key;
 mod sign;
 mod signed;
+#[cfg(test)]
+mod tests;
 
 pub use cosignature::{COSIGNATURE_TIME_MAX, cosignature_message, mldsa_message};
 pub use key::{KeyError, KeyId, KeyName, KeyType, SignatureError, VerifierKey};

@@ -176,3 +176,145 @@ impl FromStr for TlogProof {
         Self::parse(proof)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::Origin;
+    use crate::index::LogSize;
+    use crate::merkle::{builder::Tree, leaf_hash};
+    use crate::note::Ed25519SigningKey;
+
+    fn tree() -> (Vec<Hash>, Tree) {
+        let leaves: Vec<Hash> = (0..11_u8).map(|leaf| leaf_hash(&[leaf])).collect();
+        let tree = Tree::new(&leaves);
+        (leaves, tree)
+    }
+
+    fn note() -> String {
+        let origin = Origin::new("notary.example/log1").unwrap();
+        let key = Ed25519SigningKey::from_seed(origin.key_name().clone(), [7; 32]);
+        let checkpoint = Checkpoint {
+            origin,
+            size: LogSize::new(11).unwrap(),
+            root: tree().1.root(),
+        };
+        let text = checkpoint.text();
+        let line = key.sign(&text);
+        SignedNote::new(text, vec![line]).unwrap().to_string()
+    }
+
+    fn index(index: u64) -> LogIndex {
+        LogIndex::new(index).unwrap()
+    }
+
+    fn proof(place: u64) -> String {
+        format_tlog_proof(index(place), &tree().1.path(place as usize).unwrap(), &note())
+    }
+
+    #[test]
+    fn every_leaf_goes_round_and_verifies() {
+        let (leaves, tree) = tree();
+        for (place, leaf) in leaves.iter().enumerate() {
+            let text = proof(place as u64);
+            let parsed = TlogProof::parse(&text).unwrap();
+            assert_eq!(parsed.to_string(), text);
+            assert_eq!((parsed.index.get(), &parsed.extra), (place as u64, &None));
+            assert_eq!(Some(&parsed.path), tree.path(place).as_ref());
+            assert_eq!(
+                parsed.verify(*leaf).map(|checkpoint| checkpoint.root),
+                Ok(tree.root())
+            );
+            let other = parsed.verify(leaves[(place + 1) % 11]);
+            assert_eq!(other, Err(TlogProofError::Path(ProofError::RootDiffers)));
+        }
+    }
+
+    #[test]
+    fn the_text_is_that_of_the_specification() {
+        let hash = leaf_hash(b"x");
+        let expected = format!("c2sp.org/tlog-proof@v1\nindex 17\n{}\n\nNOTE", hash.to_base64());
+        let text = format_tlog_proof(index(17), &[hash], "NOTE");
+        assert_eq!(text, expected);
+        assert_eq!(
+            format_tlog_proof(index(0), &[], ""),
+            "c2sp.org/tlog-proof@v1\nindex 0\n\n"
+        );
+    }
+
+    #[test]
+    fn formatting_allocates_once() {
+        let text = format_tlog_proof(index(crate::index::INTEGER_MAX), &[leaf_hash(b""); 63], "NOTE");
+        // The capacity was asked for up front and fits exactly; a second allocation would double it.
+        assert!(
+            text.capacity() < text.len() + 8,
+            "{} of {}",
+            text.len(),
+            text.capacity()
+        );
+    }
+
+    #[test]
+    fn an_extra_line_stands_second_only() {
+        let with_extra = proof(3).replace("@v1\n", "@v1\nextra AQID\n");
+        let parsed = TlogProof::parse(&with_extra).unwrap();
+        assert_eq!(parsed.extra.as_deref(), Some(&[1, 2, 3][..]));
+        assert_eq!(parsed.to_string(), with_extra);
+        let late = proof(3).replace("index 3\n", "index 3\nextra AQID\n");
+        assert!(matches!(
+            TlogProof::parse(&late),
+            Err(TlogProofError::Hash { line: 1, .. })
+        ));
+        let twice = with_extra.replace("extra AQID\n", "extra AQID\nextra AQID\n");
+        assert_eq!(TlogProof::parse(&twice), Err(TlogProofError::IndexLine));
+        let wrong = proof(3).replace("@v1\n", "@v1\nextra AQJ=\n");
+        assert!(matches!(TlogProof::parse(&wrong), Err(TlogProofError::Extra(_))));
+    }
+
+    #[test]
+    fn what_is_refused() {
+        let text = proof(3);
+        let replaced = |from: &str, to: &str| TlogProof::parse(&text.replacen(from, to, 1)).unwrap_err();
+        assert_eq!(replaced("@v1", "@v2"), TlogProofError::FirstLine);
+        assert_eq!(replaced("@v1\n", "@v1\r\n"), TlogProofError::FirstLine);
+        assert_eq!(replaced("index 3\n", ""), TlogProofError::IndexLine);
+        assert_eq!(replaced("index 3", "Index 3"), TlogProofError::IndexLine);
+        assert_eq!(
+            replaced("index 3", "index 03"),
+            TlogProofError::Index(IndexError::NotDecimal)
+        );
+        assert_eq!(
+            replaced("index 3", "index  3"),
+            TlogProofError::Index(IndexError::NotDecimal)
+        );
+        let too_large = replaced("index 3", "index 9007199254740992");
+        assert_eq!(too_large, TlogProofError::Index(IndexError::TooLarge(1 << 53)));
+        assert!(matches!(
+            replaced("=\n\nnotary", "=\nnotary"),
+            TlogProofError::Hash { line: 5, .. }
+        ));
+        assert_eq!(
+            TlogProof::parse("c2sp.org/tlog-proof@v1\nindex 3\n"),
+            Err(TlogProofError::Truncated)
+        );
+        // A second empty line belongs to the note, whose text is then no checkpoint.
+        let parsed = TlogProof::parse(&text.replacen("\n\nnotary", "\n\n\nnotary", 1)).unwrap();
+        let refused = parsed.verify(tree().0[3]);
+        assert_eq!(refused, Err(TlogProofError::Checkpoint(CheckpointError::Lines)));
+        let hash = leaf_hash(b"").to_base64();
+        let many = |count: usize| {
+            format!(
+                "c2sp.org/tlog-proof@v1\nindex 3\n{}\n{}",
+                format!("{hash}\n").repeat(count),
+                note()
+            )
+        };
+        assert!(TlogProof::parse(&many(63)).is_ok());
+        assert_eq!(TlogProof::parse(&many(64)), Err(TlogProofError::TooManyHashes));
+        let large = format!("c2sp.org/tlog-proof@v1\nextra {}", "A".repeat(PROOF_BYTES_MAX));
+        assert!(matches!(
+            TlogProof::parse(&large),
+            Err(TlogProofError::TooLarge(_))
+        ));
+    }
+}

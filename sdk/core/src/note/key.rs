@@ -283,25 +283,13 @@ impl VerifierKey {
             PublicKey::MlDsa44(key) => {
                 let (time_s, signature) = split_time(line.blob(), self.key_type())?;
                 let checkpoint = Checkpoint::parse(text)?;
-                self.verify_mldsa(key, &checkpoint, time_s, signature)?;
+                let (origin, size) = (&checkpoint.origin, checkpoint.size);
+                let root = &checkpoint.root;
+                let message = mldsa_message(&self.name, time_s, origin, LogSize::EMPTY, size, root);
+                verify_mldsa44(key, &message, signature)?;
                 Ok(Some(time_s))
             }
         }
-    }
-
-    fn verify_mldsa(
-        &self,
-        key: &MlDsaKey<MlDsa44>,
-        checkpoint: &Checkpoint,
-        time_s: u64,
-        signature: &[u8],
-    ) -> Result<(), SignatureError> {
-        let (origin, size) = (&checkpoint.origin, checkpoint.size);
-        let message = mldsa_message(&self.name, time_s, origin, LogSize::EMPTY, size, &checkpoint.root);
-        let signature =
-            ml_dsa::Signature::<MlDsa44>::try_from(signature).map_err(|_| SignatureError::Wrong)?;
-        key.verify(&message, &signature)
-            .map_err(|_| SignatureError::Wrong)
     }
 }
 
@@ -316,7 +304,7 @@ impl PublicKey {
 }
 
 /// Strict verification leaves it to the caller that the key's encoding is canonical: checked here once.
-fn ed25519_key(bytes: &[u8]) -> Result<Ed25519Key, KeyError> {
+pub(super) fn ed25519_key(bytes: &[u8]) -> Result<Ed25519Key, KeyError> {
     let bytes: &[u8; 32] = bytes.try_into().map_err(|_| KeyError::Length {
         expected: 32,
         found: bytes.len(),
@@ -331,7 +319,7 @@ fn ed25519_key(bytes: &[u8]) -> Result<Ed25519Key, KeyError> {
     Ok(key)
 }
 
-fn mldsa_key(bytes: &[u8]) -> Result<MlDsaKey<MlDsa44>, KeyError> {
+pub(super) fn mldsa_key(bytes: &[u8]) -> Result<MlDsaKey<MlDsa44>, KeyError> {
     let encoded = EncodedVerifyingKey::<MlDsa44>::try_from(bytes).map_err(|_| KeyError::Length {
         expected: 1_312,
         found: bytes.len(),
@@ -340,7 +328,11 @@ fn mldsa_key(bytes: &[u8]) -> Result<MlDsaKey<MlDsa44>, KeyError> {
 }
 
 /// S below the group order, A and R canonical and not of small order, R recomputed and compared.
-fn verify_ed25519(key: &Ed25519Key, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
+pub(super) fn verify_ed25519(
+    key: &Ed25519Key,
+    message: &[u8],
+    signature: &[u8],
+) -> Result<(), SignatureError> {
     let bytes: &[u8; 64] = signature.try_into().map_err(|_| SignatureError::Length {
         expected: 64,
         found: signature.len(),
@@ -348,6 +340,23 @@ fn verify_ed25519(key: &Ed25519Key, message: &[u8], signature: &[u8]) -> Result<
     let signature = ed25519_dalek::Signature::from_bytes(bytes);
     key.verify_strict(message, &signature)
         .map_err(|_| SignatureError::Wrong)
+}
+
+/// FIPS 204 pure, with an empty context.
+pub(super) fn verify_mldsa44(
+    key: &MlDsaKey<MlDsa44>,
+    message: &[u8],
+    signature: &[u8],
+) -> Result<(), SignatureError> {
+    let expected = KeyType::MlDsa44.signature_length();
+    if signature.len() != expected {
+        return Err(SignatureError::Length {
+            expected,
+            found: signature.len(),
+        });
+    }
+    let signature = ml_dsa::Signature::<MlDsa44>::try_from(signature).map_err(|_| SignatureError::Wrong)?;
+    key.verify(message, &signature).map_err(|_| SignatureError::Wrong)
 }
 
 fn split_time(blob: &[u8], key_type: KeyType) -> Result<(u64, &[u8]), SignatureError> {
