@@ -19,11 +19,10 @@ const SPARES_MAX: usize = 2;
 /// What maintenance remembers.
 #[derive(Debug, Default)]
 pub(super) struct Upkeep {
-    /// Numbers of the segment to prepare next, and of the spares there are.
+    /// The number of the segment to prepare next.
     pub(super) next_segment: u64,
+    /// The numbers of the spares there are.
     pub(super) spares: Vec<u64>,
-    /// Whether an attempt to prepare `next_segment` failed, so that a file may have its name already.
-    pub(super) uncertain: bool,
 }
 
 /// Prepares and releases segments. May be used from other threads than the one that appends, at any time.
@@ -97,14 +96,6 @@ pub(super) fn prepare(shared: &Shared) -> Result<(), JournalError> {
     }
     let number = upkeep.next_segment;
     let path = shared.directory.join(segment_name(number));
-    if upkeep.uncertain && shared.fs.metadata(&path)?.is_some() {
-        // An earlier attempt failed at or behind the rename. Back to the beginning, so that every step is done and
-        // synced again; and the file is durably no segment before it is overwritten.
-        shared.fs.rename(&path, &shared.directory.join(spare_name(number)))?;
-        upkeep.spares.push(number);
-        shared.fs.sync_dir(&shared.directory)?;
-    }
-    upkeep.uncertain = true;
     let (spare, file) = open_spare(shared, &mut upkeep)?;
     if let Err(error) = Segment::format(&*file, shared.identity, number, shared.options.segment_bytes) {
         // A half-grown file must not keep the space that a full disk lacks. If it cannot be removed it is found
@@ -112,13 +103,13 @@ pub(super) fn prepare(shared: &Shared) -> Result<(), JournalError> {
         let _ = shared.fs.remove_file(&spare);
         return Err(error.into());
     }
-    // Zeros and header are durable, under a name that means nothing.
+    // Zeros and header are durable, under a name that means nothing. If an earlier attempt failed at or behind this
+    // rename, its file, just as empty, loses the name here and is never written again.
     shared.fs.rename(&spare, &path)?;
     shared.fs.sync_dir(&shared.directory)?;
     // The segment is durable: a crash finds it empty, behind the last one in use.
     let (segment, _) = Segment::open(&*shared.fs, &shared.directory, number, Access::ReadWrite)?;
     upkeep.next_segment += 1;
-    upkeep.uncertain = false;
     shared.state().prepared.push_back(segment);
     Ok(())
 }

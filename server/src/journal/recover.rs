@@ -37,7 +37,6 @@ pub(super) fn create(
     let upkeep = Upkeep {
         next_segment: FIRST_SEGMENT,
         spares: listing.spares,
-        uncertain: false,
     };
     let shared = Shared::new(
         fs,
@@ -79,7 +78,7 @@ pub(super) fn open(
     fs.sync_dir(directory)?;
     let listing = Listing::read(&*fs, directory)?;
     listing.check_unbroken(directory)?;
-    let (segments, identity) = open_segments(&*fs, directory, &listing.segments, None, Access::ReadWrite)?;
+    let (segments, identity) = open_segments(&*fs, directory, &listing.segments, Access::ReadWrite)?;
     let Some(identity) = identity else {
         return Err(no_journal());
     };
@@ -102,7 +101,6 @@ pub(super) fn open(
     let upkeep = Upkeep {
         next_segment,
         spares: listing.spares,
-        uncertain: false,
     };
     let offset = walk.offset;
     let state = divide(walk, frames);
@@ -133,15 +131,15 @@ pub(super) fn visit_next(
     Ok(Some(frame))
 }
 
-/// Opens segments, and gives the identity that they all must have: `identity`, or that of the first.
+/// Opens segments, and gives the identity of the first, which all must have.
 pub(super) fn open_segments(
     fs: &dyn FileSystem,
     directory: &Path,
     numbers: &[u64],
-    mut identity: Option<JournalId>,
     access: Access,
 ) -> Result<(Vec<Segment>, Option<JournalId>), JournalError> {
     let mut segments = Vec::with_capacity(numbers.len());
+    let mut identity = None;
     for number in numbers {
         let (segment, found) = Segment::open(fs, directory, *number, access)?;
         let expected = *identity.get_or_insert(found);

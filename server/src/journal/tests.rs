@@ -9,8 +9,10 @@ mod model;
 use std::path::Path;
 use std::sync::Arc;
 
+use rustix::io::Errno;
+
 use super::*;
-use crate::fs::{Access, RealFileSystem, SimulatedFileSystem};
+use crate::fs::{Access, Fault, RealFileSystem, SimulatedFileSystem};
 
 const DIRECTORY: &str = "/journal";
 const IDENTITY: JournalId = JournalId([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
@@ -309,6 +311,39 @@ fn released_files_are_used_again_and_their_bytes_wiped() {
     );
     append(&mut journal, &Remembered::new(14, 2, 12_000)).unwrap();
     assert_eq!(journal.reader().last().unwrap().position.segment, 4);
+}
+
+#[test]
+fn releasing_and_preparing_go_on_after_any_failed_call() {
+    let (start, calls) = {
+        let fs = SimulatedFileSystem::new();
+        let (journal, _) = filled(&fs, &[100; 7]);
+        let start = fs.calls();
+        journal.keeper().release(12).unwrap();
+        journal.keeper().prepare().unwrap();
+        (start, fs.calls())
+    };
+    for number in start..calls {
+        for fault in [
+            Fault::Fails(Errno::IO),
+            Fault::FailsButStored(Errno::IO),
+            Fault::FailsPartly(Errno::IO),
+        ] {
+            let fs = SimulatedFileSystem::new();
+            fs.plant(number, fault);
+            let (mut journal, frames) = filled(&fs, &[100; 7]);
+            let keeper = journal.keeper();
+            let tries = (0..2).map(|_| keeper.release(12).and_then(|_| keeper.prepare()).is_ok());
+            // Removing what is too much may fail without harm.
+            assert!(tries.last().unwrap(), "call {number}, {fault:?}");
+            assert_eq!(journal.reader().first().unwrap().first_index, 12);
+            append(&mut journal, &Remembered::new(14, 1, 12_000)).unwrap();
+            assert_eq!(journal.reader().last().unwrap().position.segment, 4);
+            drop((journal, keeper));
+            fs.power_cut(0);
+            assert_eq!(open(&fs).unwrap().1[..1], frames[6..]);
+        }
+    }
 }
 
 #[test]

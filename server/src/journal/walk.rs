@@ -78,7 +78,7 @@ pub(super) struct Step {
 
 /// A walk over segments in ascending order. Holds two frames in memory at most.
 pub(super) struct Walk {
-    pub(super) journal: JournalId,
+    journal: JournalId,
     pub(super) segments: Vec<Segment>,
     /// The segment walked on, as an index into `segments`.
     pub(super) at: usize,
