@@ -9,6 +9,9 @@
 mod real;
 mod simulated;
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};

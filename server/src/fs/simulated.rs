@@ -220,13 +220,15 @@ impl FileSystem for SimulatedFileSystem {
     fn create_dir_all(&self, path: &Path, _mode: u32) -> Result<(), FileError> {
         let mut missing = Vec::new();
         for directory in path.ancestors() {
-            let there =
-                self.call(Operation::CreateDirectory, directory, |machine, _| match machine.disk.find(directory) {
-                    Ok(Node::Directory(_)) => Ok(true),
-                    Ok(Node::File(_)) => Err(io::Error::from(io::ErrorKind::NotADirectory)),
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-                    Err(error) => Err(error),
-                })?;
+            let there = self.call(Operation::CreateDirectory, directory, |machine, _| match machine
+                .disk
+                .find(directory)
+            {
+                Ok(Node::Directory(_)) => Ok(true),
+                Ok(Node::File(_)) => Err(io::Error::from(io::ErrorKind::NotADirectory)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+                Err(error) => Err(error),
+            })?;
             if there {
                 break;
             }
