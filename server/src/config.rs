@@ -68,7 +68,7 @@ pub struct Listen {
 pub struct TlsFiles {
     /// The certificate chain, the server's own first.
     pub certificate: PathBuf,
-    /// Its private key (PKCS#8, SEC1 or PKCS#1), readable by its owner only.
+    /// Its private key (PKCS#8, SEC1 or PKCS#1), not readable by everybody.
     pub key: PathBuf,
 }
 
