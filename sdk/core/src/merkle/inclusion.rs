@@ -156,14 +156,14 @@ mod tests {
             let tree = &theirs.0.0[..count];
             let (root, total) = (convert(&root(tree)), count as u64);
             assert_eq!(tlog_tiles::tree_hash(total, &theirs).unwrap(), root);
-            for place in 0..count {
+            for (place, leaf) in tree.iter().enumerate() {
                 let path = nodes::inclusion_path(index(place), size(count), &theirs.0).unwrap();
                 let path: Vec<_> = path.iter().map(convert).collect();
                 assert_eq!(
                     tlog_tiles::prove_record(total, place as u64, &theirs).unwrap(),
                     path
                 );
-                let leaf = convert(&tree[place]);
+                let leaf = convert(leaf);
                 tlog_tiles::check_record(&path, total, root, place as u64, leaf).unwrap();
             }
             for old in 1..=count {

@@ -66,15 +66,14 @@ impl Range {
     /// Level and number of each node to the left that the range needs, from the leaves upwards.
     fn left(self) -> impl Iterator<Item = (u8, u64)> {
         self.levels()
-            .filter(|step| step.first % 2 == 1)
+            .filter(Step::left_sibling)
             .map(|step| (step.level, step.first - 1))
     }
 
     /// Level and number of each node to the right that the range needs, from the leaves upwards.
     fn right(self) -> impl Iterator<Item = (u8, u64)> {
-        let needed = |step: &Step| step.last % 2 == 0 && step.last < step.end;
         self.levels()
-            .filter(needed)
+            .filter(Step::right_sibling)
             .map(|step| (step.level, step.last + 1))
     }
 
@@ -116,6 +115,18 @@ struct Step {
     first: u64,
     last: u64,
     end: u64,
+}
+
+impl Step {
+    /// Whether the first node is a right child: the proof holds its sibling.
+    fn left_sibling(&self) -> bool {
+        !self.first.is_multiple_of(2)
+    }
+
+    /// Whether the last node is a left child that has a sibling: the proof holds it.
+    fn right_sibling(&self) -> bool {
+        self.last.is_multiple_of(2) && self.last < self.end
+    }
 }
 
 impl RangeTree {
@@ -165,14 +176,13 @@ impl RangeTree {
         let mut nodes = leaves;
         for step in range.levels() {
             let mut first = step.first;
-            if first % 2 == 1
+            if step.left_sibling()
                 && let Some(sibling) = left.next()
             {
                 nodes.insert(0, *sibling);
                 first -= 1;
             }
-            if step.last % 2 == 0
-                && step.last < step.end
+            if step.right_sibling()
                 && let Some(sibling) = right.next()
             {
                 nodes.push(*sibling);
@@ -341,8 +351,8 @@ mod tests {
                         (tree.root(), tree.size(), tree.count()),
                         (root, size(total), count)
                     );
-                    for place in 0..total {
-                        let expected = (first..=last).contains(&place).then(|| paths[place].clone());
+                    for (place, path) in paths.iter().enumerate() {
+                        let expected = (first..=last).contains(&place).then(|| path.clone());
                         assert_eq!(
                             tree.path(index(place)),
                             expected,

@@ -110,8 +110,8 @@ pub struct VerifierKey {
 
 #[derive(Clone)]
 enum PublicKey {
-    Ed25519(Ed25519Key),
-    Ed25519Cosignature(Ed25519Key),
+    Ed25519(Arc<Ed25519Key>),
+    Ed25519Cosignature(Arc<Ed25519Key>),
     // Verification works on 20 kB of precomputed values.
     MlDsa44(Arc<MlDsaKey<MlDsa44>>),
 }
@@ -190,19 +190,19 @@ impl VerifierKey {
     /// From a name, a type and the raw public key. Weak and non-canonical keys are refused.
     pub fn new(name: KeyName, key_type: KeyType, public_key: &[u8]) -> Result<Self, KeyError> {
         let key = match key_type {
-            KeyType::Ed25519 => PublicKey::Ed25519(ed25519_key(public_key)?),
-            KeyType::Ed25519Cosignature => PublicKey::Ed25519Cosignature(ed25519_key(public_key)?),
+            KeyType::Ed25519 => PublicKey::Ed25519(Arc::new(ed25519_key(public_key)?)),
+            KeyType::Ed25519Cosignature => PublicKey::Ed25519Cosignature(Arc::new(ed25519_key(public_key)?)),
             KeyType::MlDsa44 => PublicKey::MlDsa44(Arc::new(mldsa_key(public_key)?)),
         };
         Ok(Self::with_id(name, key, public_key))
     }
 
     pub(super) fn from_ed25519(name: KeyName, key: Ed25519Key) -> Self {
-        Self::with_id(name, PublicKey::Ed25519(key), key.as_bytes())
+        Self::with_id(name, PublicKey::Ed25519(Arc::new(key)), key.as_bytes())
     }
 
     pub(super) fn from_ed25519_cosignature(name: KeyName, key: Ed25519Key) -> Self {
-        Self::with_id(name, PublicKey::Ed25519Cosignature(key), key.as_bytes())
+        Self::with_id(name, PublicKey::Ed25519Cosignature(Arc::new(key)), key.as_bytes())
     }
 
     pub(super) fn from_mldsa44(name: KeyName, key: MlDsaKey<MlDsa44>) -> Self {
