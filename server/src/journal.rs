@@ -143,7 +143,7 @@ pub type Visit<'a> =
 /// The journal, open for appending.
 pub struct Journal {
     shared: Arc<Shared>,
-    /// The segment that the last frame is in; none before the first frame.
+    /// The segment that the last frame is in; none before the first frame, and where the next one begins a new one.
     head: Option<Segment>,
     /// Where the next frame begins in it.
     offset: u64,
@@ -246,6 +246,12 @@ impl Journal {
             (Ok(length), Some(whole)) if length <= bytes_max => Ok((length, whole)),
             _ => Err(too_large),
         }
+    }
+
+    /// Lets the next frame begin a new segment, so that the one in use can be released once that frame is durable:
+    /// for an erasure, after which no old segment may keep what was erased.
+    pub fn close_segment(&mut self) {
+        self.head = None;
     }
 
     /// The log index that the next batch must begin at; `None` in an empty journal.

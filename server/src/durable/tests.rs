@@ -241,6 +241,16 @@ fn a_damaged_or_newer_file_is_refused_by_name() {
     for length in 0..sealed.len() {
         THING.open(Path::new("x"), &sealed[..length]).unwrap_err();
     }
+    for (at, value) in [(8, 0), (10, 1), (11, 1)] {
+        let mut odd = THING.seal(b"");
+        odd[at] = value;
+        let crc = crc32c::crc32c(&odd[..20]);
+        odd[20..].copy_from_slice(&crc.to_le_bytes());
+        assert!(matches!(
+            THING.open(Path::new("x"), &odd),
+            Err(DurableError::Damaged { .. })
+        ));
+    }
     let newer = Envelope { version: 4, ..THING }.seal(b"");
     let Err(error) = THING.open(Path::new("/data/thing"), &newer) else {
         panic!()

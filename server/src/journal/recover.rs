@@ -97,7 +97,7 @@ pub(super) fn open(
     let next_segment = walk
         .segments
         .last()
-        .map_or(FIRST_SEGMENT, |segment| segment.number + 1);
+        .map_or(FIRST_SEGMENT, |segment| segment.number.saturating_add(1));
     let upkeep = Upkeep {
         next_segment,
         spares: listing.spares,

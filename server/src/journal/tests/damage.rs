@@ -1,5 +1,7 @@
 //! Damage that is no crash: recovery must refuse it, name it, and touch nothing.
 
+use proptest::prelude::*;
+
 use super::*;
 
 /// Opening must fail as corrupt at this place, and must have changed nothing.
@@ -238,4 +240,74 @@ fn a_refused_frame_ends_the_walk_with_its_place() {
     };
     assert_eq!((file, offset), (segment_path(1), 2 * BLOCK));
     assert_eq!(source.to_string(), "no such entry");
+}
+
+/// One thing that a broken disk or a careless hand does to a file.
+#[derive(Debug, Clone)]
+enum Damage {
+    Flip(u64, u8),
+    Truncate(u64),
+    Overwrite(u64, Vec<u8>),
+    CopyBlock(u64, u64),
+}
+
+fn damage() -> impl Strategy<Value = (u64, Damage)> {
+    let place = 0..OPTIONS.segment_bytes;
+    let block = 0..OPTIONS.segment_bytes / BLOCK;
+    let damage = prop_oneof![
+        6 => (place.clone(), 1u8..).prop_map(|(at, mask)| Damage::Flip(at, mask)),
+        1 => place.clone().prop_map(Damage::Truncate),
+        3 => (place, prop::collection::vec(any::<u8>(), 1..2000)).prop_map(|(at, with)| Damage::Overwrite(at, with)),
+        3 => (block.clone(), block).prop_map(|(from, to)| Damage::CopyBlock(from, to)),
+    ];
+    (1u64..5, damage)
+}
+
+fn apply(fs: &SimulatedFileSystem, segment: u64, damage: &Damage) {
+    let path = segment_path(segment);
+    let file = fs.open(&path, Access::ReadWrite).unwrap();
+    let end = file.length().unwrap();
+    match damage {
+        Damage::Flip(at, mask) => drop(fs.flip(&path, *at, *mask)),
+        Damage::Truncate(length) => fs.truncate(&path, *length).unwrap(),
+        Damage::Overwrite(at, with) => {
+            let room = end.saturating_sub(*at).min(with.len() as u64) as usize;
+            file.write_at(*at, &[&with[..room]]).unwrap();
+        }
+        Damage::CopyBlock(from, to) => {
+            let mut block = [0; BLOCK as usize];
+            if file.read_at(from * BLOCK, &mut block).is_ok() {
+                file.write_at(to * BLOCK, &[&block]).unwrap();
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// However a journal is damaged: no panic, no frame that was never written, none out of its place; and damage to one
+    /// block hides none but the last.
+    #[test]
+    fn no_damage_makes_up_a_frame_or_hides_more_than_the_last(
+        lengths in prop::collection::vec(prop_oneof![0usize..200, 3900usize..9000], 3..6),
+        damages in prop::collection::vec(damage(), 1..4),
+    ) {
+        let fs = SimulatedFileSystem::new();
+        let (journal, frames) = filled(&fs, &lengths);
+        let segments = journal.reader().last().unwrap().position.segment;
+        drop(journal);
+        for (segment, damage) in &damages {
+            apply(&fs, 1 + segment % segments, damage);
+        }
+        let outside = scanned(&fs);
+        if let Ok((_, found)) = open(&fs) {
+            prop_assert!(frames.starts_with(&found));
+            prop_assert_eq!(outside.unwrap(), found.clone());
+            // An overwritten piece can reach over two frames.
+            if let [(_, Damage::Flip(..) | Damage::CopyBlock(..))] = damages[..] {
+                prop_assert!(found.len() + 1 >= frames.len());
+            }
+        }
+    }
 }
