@@ -105,6 +105,3 @@ fn outcome(steps: &Steps, elements: &[element::Judged], trust: &Trust, file_was_
         Outcome::Indeterminate
     }
 }
-
-#[cfg(test)]
-mod tests;
