@@ -1,6 +1,7 @@
 //! Reading beside a writer.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
 use crate::fs::{File, FileError, Lock, Metadata};
@@ -232,4 +233,94 @@ fn a_scan_says_that_the_journal_moved_on() {
         }
     }
     assert!(moved > 0);
+}
+
+/// Reads at random places while the journal grows and shrinks, until the writer is done. Gives how many reads hit.
+fn read_along(reader: &JournalReader, done: &AtomicBool) -> usize {
+    let mut hits = 0;
+    let mut state = 1u64;
+    loop {
+        let last_round = done.load(Ordering::SeqCst);
+        let Some(last) = reader.last() else { continue };
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        let index = (state >> 33) % last.end_index();
+        if let Some(frame) = reader.locate(index) {
+            match reader.read(frame.position) {
+                Ok((header, payload)) => {
+                    assert_eq!(header, frame);
+                    assert_eq!(
+                        payload,
+                        Remembered::new(frame.first_index, 2, payload.len()).payload
+                    );
+                    hits += 1;
+                }
+                Err(JournalError::Released { .. }) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+        if last_round {
+            return hits;
+        }
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn appending_keeping_reading_and_scanning_go_on_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let fs: Arc<dyn FileSystem> = Arc::new(RealFileSystem);
+    let mut journal = Journal::create(Arc::clone(&fs), directory.path(), OPTIONS, IDENTITY).unwrap();
+    let (reader, keeper) = (journal.reader(), journal.keeper());
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let reading = scope.spawn(|| read_along(&reader, &done));
+        scope.spawn(|| {
+            while !done.load(Ordering::SeqCst) {
+                keeper
+                    .release(reader.last().map_or(0, |last| last.first_index.saturating_sub(6)))
+                    .unwrap();
+                match keeper.prepare() {
+                    Ok(()) | Err(JournalError::Full { .. }) => {}
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        });
+        scope.spawn(|| {
+            while !done.load(Ordering::SeqCst) {
+                let mut found = Vec::new();
+                match scan(&*fs, directory.path(), &mut collect(&mut found)) {
+                    Ok(()) | Err(JournalError::Released { .. }) => {}
+                    Err(error) => panic!("{error}"),
+                }
+                assert!(
+                    found
+                        .windows(2)
+                        .all(|pair| pair[0].end_index() == pair[1].first_index)
+                );
+            }
+        });
+        // Sets it even if this thread panics, or the others would never end.
+        let ending = SetOnDrop(&done);
+        for batch in 0..150u64 {
+            let frame = Remembered::new(batch * 2, 2, (batch * 97 % 9000) as usize);
+            while let Err(error) = append(&mut journal, &frame) {
+                // Faster than the keeper.
+                assert!(matches!(
+                    error,
+                    AppendError::Refused(Refusal::NoSegment(JournalError::Full { .. }))
+                ));
+                std::thread::yield_now();
+            }
+        }
+        drop(ending);
+        assert!(reading.join().unwrap() > 0);
+    });
+}
+
+struct SetOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }
