@@ -155,7 +155,8 @@ pub struct Journal {
 
 impl Journal {
     /// Creates a journal in `directory`, which is created if it is missing and must hold no journal. `identity` must
-    /// be random. A creation that a crash interrupted is begun again.
+    /// be random. A creation that a crash interrupted is begun again. The name of `directory` becomes durable; that of
+    /// the directory above it is the caller's matter, if it was there before.
     pub fn create(
         fs: Arc<dyn FileSystem>,
         directory: &Path,

@@ -1,7 +1,34 @@
-//! The Trialseal notary.
+//! The Trialseal notary: puts salted commitments on record in one append-only log.
+//!
+//! A submission passes the stages that the modules are named after: [`admit`] (who is
+//! asking, is it well-formed, may they), [`sequence`] and [`seal`] (its place, decided
+//! against [`state`] at exactly this index), the [`journal`] (durable), [`publish`]
+//! (immutable files). `docs/architecture.md` has the invariants.
 
+pub mod account_record;
+pub mod admit;
+pub mod bundle;
+pub mod clock;
+pub mod codec;
 pub mod config;
 pub mod durable;
+pub mod facts;
 pub mod fs;
 pub mod journal;
+pub mod keys;
+pub mod layout;
 pub mod limits;
+pub mod listing;
+pub mod notary;
+pub mod publish;
+pub mod recover;
+pub mod refusal;
+pub mod rpc;
+pub mod seal;
+pub mod sequence;
+pub mod signer_state;
+pub mod state;
+pub mod stored;
+pub mod telemetry;
+pub mod tls;
+pub mod view;

@@ -89,7 +89,7 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let caller = request.headers().get(TRACEPARENT).cloned();
         let span = call_span(&request);
-        let answer = span.in_scope(|| self.inner.call(request));
+        let answer = self.inner.call(request);
         let within = span.clone();
         async move {
             let mut answer = answer.await?;
@@ -109,7 +109,6 @@ fn call_span<B>(request: &Request<B>) -> Span {
         "call",
         otel.name = name,
         otel.kind = "server",
-        rpc.method = name,
         trace_id = field::Empty,
         rpc.grpc.status_code = field::Empty,
     );

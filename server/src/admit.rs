@@ -1,0 +1,335 @@
+//! Admission: who is asking, is the submission well-formed, may they.
+//!
+//! Needs the accounts and the committed log, and changes nothing. What depends on the
+//! record's exact place is decided again by [`crate::seal`].
+
+use rand::Rng as _;
+use trialseal_core::{
+    checkpoint::Origin,
+    hash::{Hash, Salt, sha256},
+    identifiers::{MemberId, OrganizationId},
+    index::LogIndex,
+    note::SignedNote,
+    record::{FieldViolation, MAX_TEXT_BYTES, Signer, What, Who, Why, form::check_form},
+    salted::Tag,
+    submission::{self, NOT_AFTER_MILLIS_MAX, SubmissionText},
+    time::Instant,
+};
+
+use crate::{
+    refusal::Refusal,
+    seal::Admitted,
+    state::{AccountChange, Accounts, Fingerprint},
+    stored::{SaltedText, StoredEntry, Submitted},
+    view::LogView,
+};
+
+/// Who is asking: a member in force, known by a token or by the operator's socket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Organisation.
+    pub organization: OrganizationId,
+    /// Member.
+    pub member: MemberId,
+}
+
+/// The exact bytes of a signed submission.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// Part `what`.
+    pub what: SaltedText,
+    /// Part `who`.
+    pub who: SaltedText,
+    /// Part `why`; empty text without a reason.
+    pub why: SaltedText,
+    /// The signed note.
+    pub note: bytes::Bytes,
+}
+
+/// A submission that the notary composes.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// What was notarized.
+    pub what: What,
+    /// Why.
+    pub why: Why,
+    /// The caller's key.
+    pub idempotency_key: [u8; 32],
+}
+
+/// What admission judges by.
+#[derive(Clone, Copy)]
+pub struct Admission<'a> {
+    /// This log.
+    pub origin: &'a Origin,
+    /// The accounts in force.
+    pub accounts: &'a Accounts,
+    /// The committed log, for links.
+    pub view: &'a LogView,
+    /// The time now.
+    pub now: Instant,
+}
+
+/// Finds the member that a token speaks for.
+///
+/// The token's SHA-256 is looked up: the time that takes tells nothing about the token.
+///
+/// # Errors
+/// [`Refusal::TokenUnknown`], [`Refusal::TokenRevoked`] or [`Refusal::TokenExpired`].
+pub fn authenticate(accounts: &Accounts, token: &[u8; 32], now: Instant) -> Result<Caller, Refusal> {
+    let token = accounts.token(&sha256(token)).ok_or(Refusal::TokenUnknown)?;
+    if token.revoked || accounts.member(&token.organization, &token.member).is_none() {
+        return Err(Refusal::TokenRevoked);
+    }
+    if token.expires <= now {
+        return Err(Refusal::TokenExpired(token.expires));
+    }
+    Ok(Caller { organization: token.organization.clone(), member: token.member.clone() })
+}
+
+impl Admission<'_> {
+    /// Admits a signed submission.
+    ///
+    /// # Errors
+    /// Everything that is wrong with its form at once, or the first lack of authority.
+    pub fn prepared(&self, caller: &Caller, prepared: Prepared) -> Result<Admitted, Refusal> {
+        let Prepared { what: what_text, who: who_text, why: why_text, note } = prepared;
+        let (what, who, why) = parse_parts(&what_text, &who_text, &why_text)?;
+        let leaves = (what_text.leaf(Tag::What), who_text.leaf(Tag::Who), why_text.leaf(Tag::Why));
+        let (note_text, text) = self.parse_note(&note, leaves)?;
+        let violations = check_form(&what, Some(&who), &why, true);
+        if !violations.is_empty() {
+            return Err(Refusal::Invalid(violations));
+        }
+        self.check_register(&what)?;
+        let signer = self.check_signer(caller, &who)?;
+        self.check_not_after(text.not_after)?;
+        let verified = submission::verify(note_text, &signer.key)
+            .map_err(|error| Refusal::field("submission.note", error.to_string()))?;
+        self.check_links(&what)?;
+        let idempotency_key = *text.idempotency_key.as_bytes();
+        Ok(Admitted {
+            fingerprint: Fingerprint::of(&caller.organization, &idempotency_key),
+            organization: who.organization,
+            member: who.member,
+            sealed: what.is_sealed(),
+            register: what.register,
+            class: what.class,
+            event: what.event,
+            what: (what_text, leaves.0),
+            who: (who_text, leaves.1),
+            why: (why_text, leaves.2),
+            submission: Some(verified.digest),
+            submitted: Submitted::Signed { note },
+            idempotency_key,
+            not_after: Some(text.not_after),
+            key: Some(Box::new(signer.key)),
+            accounts_version: self.accounts.version(),
+            account: None,
+            not_these: Vec::new(),
+        })
+    }
+
+    /// Composes and admits a draft.
+    ///
+    /// # Errors
+    /// Everything that is wrong with its form at once, or the first lack of authority.
+    pub fn draft(&self, caller: &Caller, draft: Draft) -> Result<Admitted, Refusal> {
+        let Draft { what, why, idempotency_key } = draft;
+        self.check_register(&what)?;
+        let admitted = self.compose(caller, &what, &why, idempotency_key)?;
+        self.check_links(&what)?;
+        Ok(admitted)
+    }
+
+    /// The record of a change of the accounts, made by the operator.
+    ///
+    /// # Errors
+    /// If the change has no form of its own.
+    pub fn account(&self, operator: &Caller, what: &What, change: AccountChange) -> Result<Admitted, Refusal> {
+        let mut idempotency_key = [0; 32];
+        rand::rng().fill_bytes(&mut idempotency_key);
+        let mut admitted = self.compose(operator, what, &Why::default(), idempotency_key)?;
+        admitted.account = Some(change);
+        Ok(admitted)
+    }
+
+    fn compose(
+        &self,
+        caller: &Caller,
+        what: &What,
+        why: &Why,
+        idempotency_key: [u8; 32],
+    ) -> Result<Admitted, Refusal> {
+        let who = Who::draft(caller.organization.clone(), caller.member.clone());
+        let violations = check_form(what, Some(&who), why, false);
+        if !violations.is_empty() {
+            return Err(Refusal::Invalid(violations));
+        }
+        let [what_text, who_text, why_text] = salted([what.to_json(), who.to_json(), why.to_json()]);
+        for (part, text) in [("what", &what_text), ("why", &why_text)] {
+            if text.text.len() > MAX_TEXT_BYTES {
+                let problem = format!("has {} bytes; at most {MAX_TEXT_BYTES} are allowed", text.text.len());
+                return Err(Refusal::field(part, problem));
+            }
+        }
+        let leaves = (what_text.leaf(Tag::What), who_text.leaf(Tag::Who), why_text.leaf(Tag::Why));
+        Ok(Admitted {
+            fingerprint: Fingerprint::of(&caller.organization, &idempotency_key),
+            organization: caller.organization.clone(),
+            member: caller.member.clone(),
+            register: what.register.clone(),
+            class: what.class,
+            event: what.event,
+            sealed: what.is_sealed(),
+            what: (what_text, leaves.0),
+            who: (who_text, leaves.1),
+            why: (why_text, leaves.2),
+            submitted: Submitted::Draft { idempotency_key },
+            submission: None,
+            idempotency_key,
+            not_after: None,
+            key: None,
+            accounts_version: self.accounts.version(),
+            account: None,
+            not_these: Vec::new(),
+        })
+    }
+
+    /// The note's text and what it says; it must speak of these very parts and this log.
+    fn parse_note<'n>(
+        &self,
+        note: &'n [u8],
+        (what, who, why): (Hash, Hash, Hash),
+    ) -> Result<(&'n str, SubmissionText), Refusal> {
+        let refused = |problem: String| Refusal::field("submission.note", problem);
+        let note = std::str::from_utf8(note).map_err(|_| refused("is not UTF-8".to_owned()))?;
+        let signed = SignedNote::parse(note).map_err(|error| refused(error.to_string()))?;
+        if signed.lines().len() != 1 {
+            let lines = signed.lines().len();
+            return Err(refused(format!("has {lines} signature lines; it must have exactly one")));
+        }
+        let text = SubmissionText::parse(signed.text()).map_err(|error| refused(error.to_string()))?;
+        let mut violations = Vec::new();
+        if text.log != *self.origin {
+            let problem = format!("is signed for log {}; this log is {}", text.log, self.origin);
+            violations.push(FieldViolation::new("submission.note", problem));
+        }
+        for (part, signed, computed) in
+            [("what", text.what, what), ("who", text.who, who), ("why", text.why, why)]
+        {
+            if signed != computed {
+                let problem = "salt and text do not give the hash that was signed";
+                violations.push(FieldViolation::new(part, problem));
+            }
+        }
+        if violations.is_empty() { Ok((note, text)) } else { Err(Refusal::Invalid(violations)) }
+    }
+
+    fn check_register(&self, what: &What) -> Result<(), Refusal> {
+        if what.register.accounts_of().is_some() {
+            return Err(Refusal::OperatorsRegister(what.register.clone()));
+        }
+        Ok(())
+    }
+
+    /// The signer must be the account's member, with a key that is enrolled for it.
+    fn check_signer(&self, caller: &Caller, who: &Who) -> Result<Signer, Refusal> {
+        let refused = |problem: String| Err(Refusal::KeyNotEnrolled(problem));
+        let Some(signer) = who.signer.clone() else {
+            return Err(Refusal::field("who", "a signed submission names its signer and key"));
+        };
+        if who.organization != caller.organization || who.member != caller.member {
+            let Caller { organization, member } = caller;
+            return refused(format!(
+                "the submission is signed as {}/{}, but the token is of {organization}/{member}",
+                who.organization, who.member
+            ));
+        }
+        let Some(member) = self.accounts.member(&who.organization, &who.member) else {
+            return refused(format!("member {}/{} is not in force", who.organization, who.member));
+        };
+        let Some(enrolled) = self.accounts.key(&who.organization, &who.member, &signer.key) else {
+            return refused(format!(
+                "the key that signed is not enrolled for {}/{}; ask the notary's operator to add it",
+                who.organization, who.member
+            ));
+        };
+        if signer.enrolment.index != enrolled.index || signer.enrolment.record != enrolled.record {
+            let problem = format!("the key was enrolled by record {} at index {}", enrolled.record, enrolled.index);
+            return Err(Refusal::field("who.enrolment", problem));
+        }
+        if signer.kind.as_str() != member.kind.as_str() {
+            let problem = format!("the member is enrolled as a {}", member.kind.as_str());
+            return Err(Refusal::field("who.kind", problem));
+        }
+        Ok(signer)
+    }
+
+    fn check_not_after(&self, not_after: Instant) -> Result<(), Refusal> {
+        if not_after < self.now {
+            return Err(Refusal::SubmissionExpired(not_after));
+        }
+        if not_after.as_millis() - self.now.as_millis() > NOT_AFTER_MILLIS_MAX {
+            let problem = format!("not after {not_after} lies more than 14 days ahead");
+            return Err(Refusal::field("submission.note", problem));
+        }
+        Ok(())
+    }
+
+    /// Every link must name a record that is in the log, by id and index. Once that is
+    /// so it stays so.
+    fn check_links(&self, what: &What) -> Result<(), Refusal> {
+        let mut violations = Vec::new();
+        let seen = what.seen.map(|seen| ("what.seen".to_owned(), seen.record, seen.index));
+        for (position, link) in what.links.iter().enumerate() {
+            if link.log.as_ref().is_some_and(|log| log != self.origin) {
+                let field = format!("what.links[{position}].log");
+                violations.push(FieldViolation::new(field, "is not this log, so the record cannot be found"));
+            }
+        }
+        let links = what.links.iter().enumerate();
+        let links = links.map(|(position, link)| (format!("what.links[{position}]"), link.record, link.index));
+        for (field, record, index) in links.chain(seen) {
+            if self.record_at(index)? != Some(record) {
+                let problem = format!("there is no record {record} at index {index}");
+                violations.push(FieldViolation::new(field, problem));
+            }
+        }
+        if violations.is_empty() { Ok(()) } else { Err(Refusal::Invalid(violations)) }
+    }
+
+    fn record_at(&self, index: LogIndex) -> Result<Option<trialseal_core::hash::RecordId>, Refusal> {
+        match self.view.stored(index) {
+            Ok(Some(StoredEntry::Record(record))) => Ok(Some(record.leaves().root())),
+            Ok(_) => Ok(None),
+            Err(error) => {
+                tracing::error!(%error, %index, "a linked record cannot be read");
+                Err(Refusal::Internal)
+            }
+        }
+    }
+}
+
+fn parse_parts(what: &SaltedText, who: &SaltedText, why: &SaltedText) -> Result<(What, Who, Why), Refusal> {
+    match (What::parse(&what.text), Who::parse(&who.text), Why::parse(&why.text)) {
+        (Ok(what), Ok(who), Ok(why)) => Ok((what, who, why)),
+        (what, who, why) => {
+            let mut violations = Vec::new();
+            violations.extend(what.err().into_iter().flatten());
+            violations.extend(who.err().into_iter().flatten());
+            violations.extend(why.err().into_iter().flatten());
+            Err(Refusal::Invalid(violations))
+        }
+    }
+}
+
+/// Fresh random salts from the thread's cryptographic generator.
+fn salted<const N: usize>(texts: [String; N]) -> [SaltedText; N] {
+    let mut rng = rand::rng();
+    texts.map(|text| {
+        let mut salt = [0; 32];
+        rng.fill_bytes(&mut salt);
+        SaltedText { salt: Salt::from_bytes(salt), text: bytes::Bytes::from(text) }
+    })
+}

@@ -1,0 +1,89 @@
+//! Record bundles: the stored bytes of 256 consecutive log entries in one file.
+//!
+//! Contents behind the common header: first index (u64), 256 end offsets (u32, counted
+//! from the end of the table), then the stored entries. Big-endian.
+
+use std::path::Path;
+
+use bytes::Bytes;
+
+use crate::{
+    codec::{Malformed, Reader, Writer},
+    durable::{DurableError, Envelope, HEADER_BYTES},
+    layout::TILE,
+};
+
+/// The kind and version of record bundles.
+pub const RECORDS: Envelope = Envelope { magic: *b"TSRECORD", version: 1 };
+/// A bundle's largest size: 256 entries of parts, note and statement at their limits.
+pub const BUNDLE_BYTES_MAX: u64 = 64 << 20;
+const TABLE: usize = 8 + 4 * 256;
+
+/// The file of a bundle. `entries` are 256 stored entries.
+#[must_use]
+pub fn encode(first: u64, entries: &[Bytes]) -> Vec<u8> {
+    let mut writer = Writer::default();
+    writer.u64(first);
+    let mut end = 0_usize;
+    for entry in entries {
+        end += entry.len();
+        writer.count(end);
+    }
+    for entry in entries {
+        writer.raw(entry);
+    }
+    RECORDS.seal(&writer.finish())
+}
+
+/// The stored entries of a bundle, sharing its memory.
+///
+/// # Errors
+/// What the header says, or a table that does not fit.
+pub fn decode(path: &Path, file: Vec<u8>, first: u64) -> Result<Vec<Bytes>, DurableError> {
+    RECORDS.open(path, &file)?;
+    let contents = Bytes::from(file).slice(HEADER_BYTES..);
+    split(&contents, first).map_err(|Malformed| DurableError::Damaged {
+        path: path.to_owned(),
+        problem: "its table of offsets does not fit its contents",
+    })
+}
+
+fn split(contents: &Bytes, first: u64) -> Result<Vec<Bytes>, Malformed> {
+    let mut reader = Reader::new(contents);
+    if reader.u64()? != first {
+        return Err(Malformed);
+    }
+    let mut start = TABLE;
+    let mut entries = Vec::with_capacity(256);
+    for _ in 0..TILE {
+        let end = TABLE + reader.u32()? as usize;
+        if end < start || end > contents.len() {
+            return Err(Malformed);
+        }
+        entries.push(contents.slice(start..end));
+        start = end;
+    }
+    if start == contents.len() { Ok(entries) } else { Err(Malformed) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bundles_round_trip_and_no_damage_passes() {
+        let entries: Vec<Bytes> = (0..256_usize).map(|n| Bytes::from(vec![n as u8; n % 7])).collect();
+        let file = encode(512, &entries);
+        let path = Path::new("bundle");
+        assert_eq!(decode(path, file.clone(), 512).unwrap(), entries);
+        assert!(decode(path, file.clone(), 256).is_err());
+        for at in 0..file.len() {
+            let mut damaged = file.clone();
+            damaged[at] ^= 1;
+            assert!(decode(path, damaged, 512).is_err(), "byte {at}");
+        }
+        for length in (0..file.len()).step_by(13) {
+            assert!(decode(path, file[..length].to_vec(), 512).is_err());
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! From a stored record to what the fold needs to know of it: the way of recovery,
+//! rebuilds and audits, which have the bytes and nothing else.
+
+use trialseal_core::{
+    identifiers::OrganizationId,
+    note::SignedNote,
+    record::{FieldViolation, What, When, Who},
+    submission::SubmissionText,
+    time::Instant,
+};
+
+use crate::{
+    account_record::account_change,
+    state::{DRAFT_REMEMBERED_MS, Fingerprint, RecordFacts, Row},
+    stored::{StoredRecord, Submitted},
+};
+
+/// A stored record that admission would never have let in.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the stored {part} of a record is not what the notary writes: {problem}")]
+pub struct FactsError {
+    part: &'static str,
+    problem: String,
+}
+
+impl FactsError {
+    fn violations(part: &'static str, violations: &[FieldViolation]) -> Self {
+        let problem = violations.first().map_or_else(
+            || "malformed".to_owned(),
+            |first| format!("{}: {}", first.field, first.problem),
+        );
+        Self { part, problem }
+    }
+}
+
+/// Reads the facts back.
+///
+/// # Errors
+/// If a part is not what admission lets in.
+pub fn facts_of(stored: &StoredRecord) -> Result<RecordFacts, FactsError> {
+    let when = When::parse(&stored.when.text).map_err(|all| FactsError::violations("when", &all))?;
+    let who = Who::parse(&stored.who.text).map_err(|all| FactsError::violations("who", &all))?;
+    let account = if when.register.accounts_of().is_some() {
+        let what = What::parse(&stored.what.text).map_err(|all| FactsError::violations("what", &all))?;
+        account_change(&what).map_err(|problem| FactsError { part: "what", problem })?
+    } else {
+        None
+    };
+    let (key, not_after) = submission_of(stored, when.received_at)?;
+    let organization = who.organization;
+    Ok(RecordFacts {
+        record: stored.leaves().root(),
+        sequence: when.sequence,
+        row: Row { index: when.index, received_at: when.received_at, class: when.class, event: when.event },
+        register: when.register,
+        fingerprint: Fingerprint::of(&organization, &key),
+        organization,
+        not_after,
+        account,
+    })
+}
+
+/// The idempotency key, and until when it is remembered.
+///
+/// # Errors
+/// If the note is not one that admission lets in.
+pub fn submission_of(
+    stored: &StoredRecord,
+    received_at: Instant,
+) -> Result<([u8; 32], Instant), FactsError> {
+    match &stored.submitted {
+        Submitted::Draft { idempotency_key } => {
+            Ok((*idempotency_key, received_at.plus_millis(DRAFT_REMEMBERED_MS)))
+        }
+        Submitted::Signed { note } => {
+            let broken = |problem: String| FactsError { part: "submission note", problem };
+            let note = std::str::from_utf8(note).map_err(|error| broken(error.to_string()))?;
+            let note = SignedNote::parse(note).map_err(|error| broken(error.to_string()))?;
+            let text = SubmissionText::parse(note.text()).map_err(|error| broken(error.to_string()))?;
+            Ok((*text.idempotency_key.as_bytes(), text.not_after))
+        }
+    }
+}
+
+impl RecordFacts {
+    /// Who owns the record's register if this record opens it: an organisation's
+    /// accounts are its own, whoever writes them.
+    #[must_use]
+    pub fn owner(&self) -> &OrganizationId {
+        self.account.as_ref().map_or(&self.organization, |change| change.organization())
+    }
+}

@@ -1,0 +1,98 @@
+//! Where everything lies in the notary's data directory.
+
+use std::path::{Path, PathBuf};
+
+use trialseal_core::tile::TilePath;
+
+/// Log entries in one tile, entry bundle and record bundle.
+pub const TILE: u64 = 256;
+
+/// The folders of one notary.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    /// Full tiles and entry bundles, as served over HTTP.
+    pub public: PathBuf,
+    /// Record bundles, snapshots and remembered keys; mode 0700.
+    pub private: PathBuf,
+    /// Journal segments; mode 0700.
+    pub journal: PathBuf,
+    /// The sled database; can be deleted at any time.
+    pub index: PathBuf,
+    /// The signer's memory, outside the data directory by default.
+    pub signer_state: PathBuf,
+    /// Held while a notary runs.
+    pub lock: PathBuf,
+}
+
+impl Layout {
+    /// The usual folders below `data`.
+    #[must_use]
+    pub fn new(data: &Path, signer_state: PathBuf) -> Self {
+        Self {
+            public: data.join("public"),
+            private: data.join("private"),
+            journal: data.join("journal"),
+            index: data.join("index"),
+            signer_state,
+            lock: data.join("lock"),
+        }
+    }
+
+    /// A full tile or entry bundle.
+    #[must_use]
+    pub fn public_tile(&self, path: &TilePath) -> PathBuf {
+        self.public.join(path.to_string())
+    }
+
+    /// The record bundle with entries `256 n` to `256 n + 255`.
+    #[must_use]
+    pub fn records(&self, number: u64) -> PathBuf {
+        self.private.join("records").join(numbered(number))
+    }
+
+    /// The folder of remembered submissions.
+    #[must_use]
+    pub fn remembered(&self) -> PathBuf {
+        self.private.join("remembered")
+    }
+
+    /// The object of one generation of remembered submissions.
+    #[must_use]
+    pub fn generation(&self, number: u64) -> PathBuf {
+        self.remembered().join(format!("{number:010}"))
+    }
+
+    /// The folder of snapshots.
+    #[must_use]
+    pub fn snapshots(&self) -> PathBuf {
+        self.private.join("snapshots")
+    }
+
+    /// The snapshot of the state after `size` entries.
+    #[must_use]
+    pub fn snapshot(&self, size: u64) -> PathBuf {
+        self.snapshots().join(format!("{size:016}"))
+    }
+}
+
+/// A number in folders of a thousand, as tlog-tiles writes it: `x001/x234/067`.
+fn numbered(number: u64) -> PathBuf {
+    let mut path = format!("{:03}", number % 1000);
+    let mut rest = number / 1000;
+    while rest > 0 {
+        path = format!("x{:03}/{path}", rest % 1000);
+        rest /= 1000;
+    }
+    PathBuf::from(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_in_thousands() {
+        assert_eq!(numbered(0), Path::new("000"));
+        assert_eq!(numbered(1_234_067), Path::new("x001/x234/067"));
+    }
+}

@@ -1,0 +1,586 @@
+//! The notary as one value: what the services of [`crate::rpc`] and [`crate::http`] call.
+
+use std::{
+    sync::{
+        Arc, RwLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc as sync_mpsc,
+    },
+    thread,
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch},
+    task::JoinHandle,
+};
+use trialseal_core::{
+    checkpoint::{Checkpoint, Origin},
+    hash::RecordId,
+    index::{LogIndex, LogSize},
+    merkle::{inclusion::root_from_path, nodes},
+    time::Instant,
+};
+
+use crate::{
+    admit::{Admission, Caller, authenticate},
+    clock::Clock,
+    config::Limits,
+    facts::submission_of,
+    fs::FileSystem,
+    layout::Layout,
+    limits::OrganizationGate,
+    listing::Listing,
+    publish::Progress,
+    recover::Opened,
+    refusal::Refusal,
+    seal::{Admitted, Outcome},
+    sequence::{Reply, Sequencer, Shared, Work},
+    signer_state::SignerState,
+    state::{Accounts, Registers},
+    stored::{StoredEntry, StoredRecord},
+    telemetry::Metrics,
+    view::{Head, LogView, Sealed},
+};
+
+/// Messages in the queue; their records and bytes are bounded as well.
+const QUEUE_MESSAGES: usize = 16_384;
+/// Bytes are counted in the queue's bound by this unit, so that they fit a semaphore.
+const ROOM_BYTES: u64 = 256;
+/// Committed entries that may wait in memory for their files.
+const WAITING_BYTES_MAX: u64 = 48 << 20;
+/// Pause between two published checkpoints.
+const PUBLISH_EVERY: Duration = Duration::from_secs(1);
+/// Pause between two looks at disk and gauges.
+const WATCH_EVERY: Duration = Duration::from_secs(1);
+
+/// What became of one submission.
+#[derive(Debug)]
+pub enum Answer {
+    /// It is entry `position` of the batch.
+    Sealed {
+        /// The batch.
+        sealed: Arc<Sealed>,
+        /// Position in it, from 0.
+        position: usize,
+    },
+    /// It was on record already, at this index.
+    Repeated(LogIndex),
+    /// It was refused; nothing is stored.
+    Refused(Refusal),
+}
+
+/// A record with the proof that it is in the log; verified by the notary itself.
+#[derive(Debug, Clone)]
+pub struct Proven {
+    /// The record as stored.
+    pub record: StoredRecord,
+    /// Its log index.
+    pub index: LogIndex,
+    /// Its audit path.
+    pub path: Vec<trialseal_core::hash::Hash>,
+    /// The checkpoint that the path leads to.
+    pub note: Arc<str>,
+}
+
+/// The running notary. Shared by all services.
+pub struct Notary {
+    /// This log.
+    pub origin: Origin,
+    /// The committed log.
+    pub view: Arc<LogView>,
+    /// The listing of registers.
+    pub listing: Arc<Listing>,
+    /// Register heads; look only at records below the head's size.
+    pub registers: Arc<RwLock<Registers>>,
+    /// Accounts and failures.
+    pub shared: Arc<Shared>,
+    /// How far files are written.
+    pub progress: Arc<Progress>,
+    /// Counters and gauges.
+    pub metrics: Arc<Metrics>,
+    /// Limits of one organisation.
+    pub gate: OrganizationGate,
+    clock: Arc<dyn Clock>,
+    limits: ArcSwap<Limits>,
+    queue: RwLock<Option<mpsc::Sender<Work>>>,
+    records_room: Arc<Semaphore>,
+    bytes_room: Arc<Semaphore>,
+    published: ArcSwap<Head>,
+    free_bytes: AtomicU64,
+    stopping: AtomicBool,
+}
+
+/// What runs beside the services, to be awaited at the end.
+pub struct Running {
+    sequencer: JoinHandle<()>,
+    publisher: thread::JoinHandle<()>,
+    announcer: JoinHandle<()>,
+    watcher: JoinHandle<()>,
+    stop: watch::Sender<bool>,
+}
+
+/// What starting needs besides the open log.
+pub struct StartOptions {
+    /// This log.
+    pub origin: Origin,
+    /// The file system.
+    pub fs: Arc<dyn FileSystem>,
+    /// Where everything lies.
+    pub layout: Layout,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Limits.
+    pub limits: Limits,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Notary {
+    /// Starts the sequencer, the publisher and what watches them. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// If no thread can be started, or the signer's memory cannot be written.
+    pub fn start(opened: Opened, options: StartOptions) -> Result<(Arc<Self>, Running), std::io::Error> {
+        let Opened { sealer, committer, publisher, view, listing } = opened;
+        let StartOptions { origin, fs, layout, clock, limits, metrics } = options;
+        let shared = Arc::new(Shared::default());
+        let (queue, queued) = mpsc::channel(QUEUE_MESSAGES);
+        let (tasks, published_tasks) = sync_mpsc::channel();
+        let progress = publisher.progress();
+        let bytes_room = usize::try_from(limits.queue_bytes.get() / ROOM_BYTES).unwrap_or(Semaphore::MAX_PERMITS);
+        let head = view.head();
+        let free_bytes = fs.free_bytes(&layout.journal).map_err(std::io::Error::other)?;
+        let notary = Arc::new(Self {
+            origin: origin.clone(),
+            view: Arc::clone(&view),
+            listing,
+            registers: Arc::clone(sealer.state().registers()),
+            shared: Arc::clone(&shared),
+            progress,
+            metrics: Arc::clone(&metrics),
+            gate: OrganizationGate::new(&limits.organization),
+            clock: Arc::clone(&clock),
+            queue: RwLock::new(Some(queue)),
+            records_room: Arc::new(Semaphore::new(limits.queue_records.get() as usize)),
+            bytes_room: Arc::new(Semaphore::new(bytes_room.min(Semaphore::MAX_PERMITS))),
+            limits: ArcSwap::from_pointee(limits),
+            published: ArcSwap::from_pointee(head),
+            free_bytes: AtomicU64::new(free_bytes),
+            stopping: AtomicBool::new(false),
+        });
+        shared.accounts.store(Arc::clone(sealer.state().accounts()));
+        metrics.set_checkpoint(notary.view.head().size.get(), std::time::SystemTime::now());
+        notary.announce(&*fs, &layout)?;
+        let sequencer = Sequencer {
+            sealer,
+            committer,
+            clock,
+            view,
+            publisher: tasks,
+            shared: Arc::clone(&shared),
+            metrics,
+        };
+        let publisher_shared = Arc::clone(&shared);
+        let publisher = thread::Builder::new()
+            .name("publisher".to_owned())
+            .spawn(move || publisher.run(&published_tasks, &publisher_shared))?;
+        let (stop, stopped) = watch::channel(false);
+        let running = Running {
+            sequencer: tokio::spawn(sequencer.run(queued)),
+            publisher,
+            announcer: tokio::spawn(Arc::clone(&notary).keep_announcing(
+                Arc::clone(&fs),
+                layout.clone(),
+                stopped.clone(),
+            )),
+            watcher: tokio::spawn(Arc::clone(&notary).watch(fs, layout, stopped)),
+            stop,
+        };
+        Ok((notary, running))
+    }
+
+    /// The time by the notary's clock.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    /// The accounts in force.
+    #[must_use]
+    pub fn accounts(&self) -> Arc<Accounts> {
+        self.shared.accounts.load_full()
+    }
+
+    /// Limits in force.
+    #[must_use]
+    pub fn limits(&self) -> Arc<Limits> {
+        self.limits.load_full()
+    }
+
+    /// Puts new limits in force; the sizes of queue and journal change at the next start.
+    pub fn reload(&self, limits: Limits) {
+        self.gate.reload(&limits.organization);
+        self.limits.store(Arc::new(limits));
+    }
+
+    /// The member that a token speaks for.
+    ///
+    /// # Errors
+    /// See [`authenticate`].
+    pub fn authenticate(&self, token: &[u8; 32]) -> Result<Caller, Refusal> {
+        authenticate(&self.shared.accounts.load(), token, self.now())
+    }
+
+    /// What admission judges by, now.
+    #[must_use]
+    pub fn admission<'a>(&'a self, accounts: &'a Accounts) -> Admission<'a> {
+        Admission { origin: &self.origin, accounts, view: &self.view, now: self.now() }
+    }
+
+    /// Refuses early what could not be sealed.
+    ///
+    /// # Errors
+    /// Why nothing is accepted now.
+    pub fn ready(&self) -> Result<(), Refusal> {
+        let limits = self.limits.load();
+        if self.stopping.load(Ordering::Acquire) || self.shared.failed.load(Ordering::Acquire) {
+            return Err(Refusal::Stopping);
+        }
+        if self.free_bytes.load(Ordering::Acquire) < limits.free_bytes_min {
+            return Err(Refusal::DiskFull);
+        }
+        // Two segments are needed to go on: the one in use, and the next.
+        let journal_bytes = self.progress.journal_bytes.load(Ordering::Acquire);
+        if self.progress.waiting_bytes.load(Ordering::Acquire) > WAITING_BYTES_MAX
+            || journal_bytes > limits.journal_bytes.get()
+        {
+            return Err(Refusal::JournalFull);
+        }
+        Ok(())
+    }
+
+    /// Room in the queue for a unary call, or a refusal at once.
+    ///
+    /// # Errors
+    /// [`Refusal::QueueFull`].
+    pub fn room(&self, records: u32, bytes: u64) -> Result<Vec<OwnedSemaphorePermit>, Refusal> {
+        let records = Arc::clone(&self.records_room).try_acquire_many_owned(records);
+        let bytes = Arc::clone(&self.bytes_room).try_acquire_many_owned(room_units(bytes));
+        match (records, bytes) {
+            (Ok(records), Ok(bytes)) => Ok(vec![records, bytes]),
+            _ => Err(Refusal::QueueFull),
+        }
+    }
+
+    /// Room in the queue for a message of a stream, which may wait: the caller's own flow
+    /// control then holds it back.
+    ///
+    /// # Errors
+    /// [`Refusal::Stopping`] when the notary goes down.
+    pub async fn room_for_stream(&self, records: u32, bytes: u64) -> Result<Vec<OwnedSemaphorePermit>, Refusal> {
+        let records = Arc::clone(&self.records_room).acquire_many_owned(records).await;
+        let bytes = Arc::clone(&self.bytes_room).acquire_many_owned(room_units(bytes)).await;
+        match (records, bytes) {
+            (Ok(records), Ok(bytes)) => Ok(vec![records, bytes]),
+            _ => Err(Refusal::Stopping),
+        }
+    }
+
+    /// Has submissions sealed, and returns what became of each when that is durable.
+    ///
+    /// # Errors
+    /// [`Refusal::OutcomeUnknown`] after a failed commit, [`Refusal::Stopping`] if nothing
+    /// was taken.
+    pub async fn submit(
+        &self,
+        items: Vec<Result<Admitted, Refusal>>,
+        room: Vec<OwnedSemaphorePermit>,
+    ) -> Result<Vec<Answer>, Refusal> {
+        let reply = self.enqueue(items, room)?;
+        self.await_answers(reply).await
+    }
+
+    /// Puts a message in the queue; its place among other messages is settled when this
+    /// returns.
+    ///
+    /// # Errors
+    /// [`Refusal::Stopping`] or [`Refusal::QueueFull`].
+    pub fn enqueue(
+        &self,
+        items: Vec<Result<Admitted, Refusal>>,
+        room: Vec<OwnedSemaphorePermit>,
+    ) -> Result<oneshot::Receiver<Result<Reply, Refusal>>, Refusal> {
+        let (reply, answer) = oneshot::channel();
+        let queue = crate::state::read_lock(&self.queue);
+        let queue = queue.as_ref().ok_or(Refusal::Stopping)?;
+        match queue.try_send(Work { items, reply, room }) {
+            Ok(()) => Ok(answer),
+            Err(mpsc::error::TrySendError::Full(_)) => Err(Refusal::QueueFull),
+            Err(mpsc::error::TrySendError::Closed(_)) => Err(Refusal::Stopping),
+        }
+    }
+
+    /// Waits for the answers to a message.
+    ///
+    /// # Errors
+    /// [`Refusal::OutcomeUnknown`] after a failed commit.
+    pub async fn await_answers(
+        &self,
+        reply: oneshot::Receiver<Result<Reply, Refusal>>,
+    ) -> Result<Vec<Answer>, Refusal> {
+        // The sequencer answers everything that it takes; if it is gone, the message may
+        // have been in a batch that it was committing.
+        let Reply { sealed, outcomes } = reply.await.map_err(|_| Refusal::OutcomeUnknown)??;
+        let mut answers = Vec::with_capacity(outcomes.len());
+        for outcome in outcomes {
+            answers.push(match (outcome, &sealed) {
+                (Outcome::Sealed(position), Some(sealed)) => {
+                    Answer::Sealed { sealed: Arc::clone(sealed), position }
+                }
+                (Outcome::Sealed(_), None) => Answer::Refused(Refusal::Internal),
+                (Outcome::Refused(refusal), _) => Answer::Refused(refusal),
+                (Outcome::PerhapsOnRecord(admitted, candidates), _) => {
+                    Box::pin(self.settle(*admitted, candidates)).await
+                }
+            });
+        }
+        Ok(answers)
+    }
+
+    /// Decides whether a submission is one of the records that share its fingerprint.
+    async fn settle(&self, mut admitted: Admitted, candidates: Vec<LogIndex>) -> Answer {
+        for index in candidates {
+            if !self.view.committed(index).await {
+                return Answer::Refused(Refusal::OutcomeUnknown);
+            }
+            match self.same_submission(&admitted, index) {
+                Ok(Some(answer)) => return answer,
+                Ok(None) => admitted.not_these.push(index),
+                Err(refusal) => return Answer::Refused(refusal),
+            }
+        }
+        // Nothing but a shared fingerprint, or forgotten by now: it is new.
+        match self.submit(vec![Ok(admitted)], Vec::new()).await {
+            Ok(mut answers) => answers.pop().unwrap_or(Answer::Refused(Refusal::Internal)),
+            Err(refusal) => Answer::Refused(refusal),
+        }
+    }
+
+    /// None if the record at `index` was made by another submission.
+    fn same_submission(&self, admitted: &Admitted, index: LogIndex) -> Result<Option<Answer>, Refusal> {
+        let Some(StoredEntry::Record(stored)) = self.read(index)? else { return Ok(None) };
+        let facts = crate::facts::facts_of(&stored).map_err(|error| self.internal(&error))?;
+        let (key, not_after) =
+            submission_of(&stored, facts.row.received_at).map_err(|error| self.internal(&error))?;
+        if facts.organization != admitted.organization || key != admitted.idempotency_key || not_after < self.now() {
+            return Ok(None);
+        }
+        let same = match admitted.submission {
+            Some(_) => stored.submitted.note_hash().is_some() && stored.leaves().what == admitted.what.1,
+            None => stored.submitted.note_hash().is_none() && stored.what.text == admitted.what.0.text,
+        };
+        Ok(Some(if same {
+            Answer::Repeated(index)
+        } else {
+            Answer::Refused(Refusal::IdempotencyConflict { index, record: facts.record })
+        }))
+    }
+
+    /// The proof of a record that was just sealed, from its own batch.
+    ///
+    /// # Errors
+    /// [`Refusal::Internal`] if the notary's own check of the proof fails.
+    pub fn prove_sealed(&self, sealed: &Sealed, position: usize) -> Result<Proven, Refusal> {
+        let batch = &sealed.batch;
+        let index = batch.first.checked_add(position as u64).map_err(|error| self.internal(&error))?;
+        let bytes = batch.stored.get(position).ok_or(Refusal::Internal)?;
+        let StoredEntry::Record(record) = StoredEntry::decode(&bytes).map_err(|error| self.internal(&error))? else {
+            return Err(Refusal::Internal);
+        };
+        let path = batch.tree.path(index).ok_or(Refusal::Internal)?;
+        self.verify(&record, index, &path, &batch.checkpoint)?;
+        Ok(Proven { record, index, path, note: Arc::clone(&sealed.note) })
+    }
+
+    /// A fresh proof of a record against the newest checkpoint. Blocks on the disk.
+    ///
+    /// # Errors
+    /// [`Refusal::RecordNotFound`], or [`Refusal::Internal`].
+    pub fn prove(&self, index: LogIndex) -> Result<Proven, Refusal> {
+        let Some(StoredEntry::Record(record)) = self.read(index)? else { return Err(Refusal::RecordNotFound) };
+        let head = self.view.head();
+        let path =
+            nodes::inclusion_path(index, head.size, &*self.view).map_err(|error| self.internal(&error))?;
+        let checkpoint = Checkpoint { origin: self.origin.clone(), size: head.size, root: head.root };
+        self.verify(&record, index, &path, &checkpoint)?;
+        Ok(Proven { record, index, path, note: head.note })
+    }
+
+    /// Every proof is checked before it leaves; failures "should always be zero".
+    fn verify(
+        &self,
+        record: &StoredRecord,
+        index: LogIndex,
+        path: &[trialseal_core::hash::Hash],
+        checkpoint: &Checkpoint,
+    ) -> Result<(), Refusal> {
+        let leaf = trialseal_core::entry::record_leaf_hash(&record.leaves().root());
+        if root_from_path(leaf, index, checkpoint.size, path) == Ok(checkpoint.root) {
+            return Ok(());
+        }
+        self.proof_failed(index, checkpoint.size);
+        Err(Refusal::Internal)
+    }
+
+    /// Counts a proof that failed the notary's own check.
+    pub fn proof_failed(&self, index: LogIndex, size: LogSize) {
+        self.metrics.proof_failed();
+        tracing::error!(%index, %size, "the notary's own check of an inclusion proof failed; the receipt was not returned");
+    }
+
+    /// An entry of the committed log. Blocks on the disk.
+    ///
+    /// # Errors
+    /// [`Refusal::Internal`] if it cannot be read.
+    pub fn read(&self, index: LogIndex) -> Result<Option<StoredEntry>, Refusal> {
+        self.view.stored(index).map_err(|error| self.internal(&error))
+    }
+
+    /// Logs what only the operator should know; the caller is told that something failed.
+    pub fn internal(&self, error: &dyn std::fmt::Display) -> Refusal {
+        tracing::error!(%error, "a request failed inside the notary");
+        Refusal::Internal
+    }
+
+    /// The checkpoint that is out in public: at most a second old while the log grows.
+    #[must_use]
+    pub fn published(&self) -> Arc<Head> {
+        self.published.load_full()
+    }
+
+    /// The record's id at an index of the committed log.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn record_id(&self, index: LogIndex) -> Result<Option<RecordId>, Refusal> {
+        Ok(match self.read(index)? {
+            Some(StoredEntry::Record(record)) => Some(record.leaves().root()),
+            _ => None,
+        })
+    }
+
+    /// Remembers the newest checkpoint durably, then lets the public see it.
+    fn announce(&self, fs: &dyn FileSystem, layout: &Layout) -> Result<(), std::io::Error> {
+        let head = self.view.head();
+        let checkpoint = Checkpoint { origin: self.origin.clone(), size: head.size, root: head.root };
+        let state = SignerState { checkpoint, time: self.now() };
+        state.write(fs, &layout.signer_state).map_err(std::io::Error::other)?;
+        // From here on a restart will insist that the log contains this checkpoint.
+        self.published.store(Arc::new(head));
+        Ok(())
+    }
+
+    async fn keep_announcing(
+        self: Arc<Self>,
+        fs: Arc<dyn FileSystem>,
+        layout: Layout,
+        mut stopped: watch::Receiver<bool>,
+    ) {
+        loop {
+            let next = self.published().size.next_index();
+            let stopping = tokio::select! {
+                grown = self.view.committed(next) => !grown,
+                changed = stopped.changed() => changed.is_err() || *stopped.borrow(),
+            };
+            let (notary, file_system, places) = (Arc::clone(&self), Arc::clone(&fs), layout.clone());
+            let announced =
+                tokio::task::spawn_blocking(move || notary.announce(&*file_system, &places)).await;
+            if let Ok(Err(error)) = announced {
+                tracing::error!(%error, "the signer's memory cannot be written; no newer checkpoint is published");
+            }
+            if stopping {
+                return;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(PUBLISH_EVERY) => {}
+                _ = stopped.changed() => {}
+            }
+        }
+    }
+
+    async fn watch(
+        self: Arc<Self>,
+        fs: Arc<dyn FileSystem>,
+        layout: Layout,
+        mut stopped: watch::Receiver<bool>,
+    ) {
+        while !*stopped.borrow() {
+            match fs.free_bytes(&layout.journal) {
+                Ok(free) => self.free_bytes.store(free, Ordering::Release),
+                Err(error) => tracing::warn!(%error, "free disk space is unknown"),
+            }
+            self.gauges();
+            tokio::select! {
+                () = tokio::time::sleep(WATCH_EVERY) => {}
+                _ = stopped.changed() => {}
+            }
+        }
+    }
+
+    /// Brings the gauges up to date.
+    pub fn gauges(&self) {
+        let limits = self.limits.load();
+        let records = limits.queue_records.get() as usize;
+        let records = records.saturating_sub(self.records_room.available_permits());
+        let bytes = limits.queue_bytes.get() / ROOM_BYTES;
+        let bytes = bytes.saturating_sub(self.bytes_room.available_permits() as u64) * ROOM_BYTES;
+        self.metrics.set_queue(records as u64, bytes);
+        self.metrics.set_journal_bytes(self.progress.journal_bytes.load(Ordering::Acquire));
+        let size = self.view.head().size.get();
+        self.metrics.set_follower_lag(size.saturating_sub(self.listing.followed()));
+        self.metrics.set_remembered_keys(self.shared.remembered.load(Ordering::Acquire));
+        self.metrics.set_free_bytes(self.free_bytes.load(Ordering::Acquire));
+    }
+
+    /// Takes no more submissions; what was accepted is sealed.
+    pub fn close(&self) {
+        self.stopping.store(true, Ordering::Release);
+        *crate::state::write_lock(&self.queue) = None;
+    }
+
+    /// True once a commit failed and the process must recover by starting again.
+    #[must_use]
+    pub fn failed(&self) -> bool {
+        self.shared.failed.load(Ordering::Acquire)
+    }
+}
+
+impl Running {
+    /// Stops in order: the sequencer seals what was accepted, the publisher writes what
+    /// it can, the last checkpoint is announced.
+    pub async fn stop(self, notary: &Notary) {
+        notary.close();
+        if let Err(error) = self.sequencer.await {
+            tracing::error!(%error, "the sequencer ended badly");
+        }
+        notary.listing.stop();
+        let publisher = self.publisher;
+        let joined = tokio::task::spawn_blocking(move || publisher.join()).await;
+        if !matches!(joined, Ok(Ok(()))) {
+            tracing::error!("the publisher ended badly");
+        }
+        // Whoever listens is told to look once more, and then to end.
+        self.stop.send_replace(true);
+        for task in [self.announcer, self.watcher] {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a task ended badly");
+            }
+        }
+    }
+}
+
+fn room_units(bytes: u64) -> u32 {
+    u32::try_from(bytes.div_ceil(ROOM_BYTES)).unwrap_or(u32::MAX)
+}

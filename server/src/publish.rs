@@ -1,0 +1,434 @@
+//! Publishing: from committed batches to immutable files, behind the sequencer's back.
+//!
+//! For every 256 entries a hash tile, an entry bundle and a record bundle; the tiles
+//! above as they fill; objects of remembered submissions; snapshots. A journal segment
+//! is released only when everything that follows from it was written and synced by this
+//! very process. What fails for want of space is tried again; meanwhile the journal
+//! keeps the entries, and admission refuses early when it fills.
+
+use std::{
+    collections::VecDeque,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, TryRecvError},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use trialseal_core::{
+    hash::Hash,
+    merkle::{builder, nodes::NodeSource as _},
+    tile::{TileError, TilePath, TileWidth, encode_entries},
+};
+
+use crate::{
+    bundle,
+    durable::{Batch as DurableBatch, DurableError, Envelope, write_new},
+    fs::{FileError, FileSystem, PRIVATE_DIRECTORY, PRIVATE_FILE, PUBLIC_DIRECTORY, PUBLIC_FILE},
+    journal::JournalKeeper,
+    layout::{Layout, TILE},
+    listing::Listing,
+    sequence::Shared,
+    view::{LogView, Sealed, ViewError},
+};
+
+/// Snapshots of the state.
+pub const SNAPSHOT: Envelope = Envelope { magic: *b"TSSTATE\0", version: 1 };
+/// Objects of remembered submissions.
+pub const GENERATION: Envelope = Envelope { magic: *b"TSREMEMB", version: 1 };
+/// Bundles written between two syncs of their directories.
+const ROUND: usize = 64;
+/// Pause before a failed round is tried again.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// What the publisher is told.
+#[derive(Debug)]
+pub enum Task {
+    /// A batch is durable in the journal.
+    Batch(Arc<Sealed>),
+    /// The state after some entries, all durable in the journal.
+    Snapshot(Snapshot),
+}
+
+/// A state to be written down.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Log size.
+    pub size: u64,
+    /// The encoded state.
+    pub bytes: Vec<u8>,
+    /// The complete generations of remembered submissions that it relies on.
+    pub generations: Vec<u64>,
+}
+
+/// Why a round failed.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// A file could not be written, or stands there with other contents.
+    #[error(transparent)]
+    Durable(#[from] DurableError),
+    /// A file could not be listed or removed.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The committed log could not be read back.
+    #[error(transparent)]
+    View(#[from] ViewError),
+    /// An entry is too long for a bundle.
+    #[error(transparent)]
+    Tile(#[from] TileError),
+    /// Two computations of a tile's root disagree.
+    #[error("tile {tile} has root {built} built as one tree and {folded} by the right edge")]
+    RootsDiffer {
+        /// Number of the tile at the lowest level.
+        tile: u64,
+        /// By `rs_merkle`.
+        built: Hash,
+        /// By the compact range.
+        folded: Hash,
+    },
+}
+
+impl PublishError {
+    /// True where a retry can never help and the log must not go on.
+    fn is_fatal(&self) -> bool {
+        matches!(self, Self::RootsDiffer { .. } | Self::Durable(DurableError::Differs { .. }))
+    }
+}
+
+/// How far publishing has come.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Entries whose files are durable, a multiple of 256.
+    pub published: AtomicU64,
+    /// Bytes of committed entries that are not in files yet.
+    pub waiting_bytes: AtomicU64,
+    /// Bytes that the journal holds.
+    pub journal_bytes: AtomicU64,
+}
+
+/// Writes the files.
+pub struct Publisher {
+    fs: Arc<dyn FileSystem>,
+    layout: Layout,
+    view: Arc<LogView>,
+    listing: Arc<Listing>,
+    keeper: Option<JournalKeeper>,
+    progress: Arc<Progress>,
+    waiting: VecDeque<Arc<Sealed>>,
+    /// Entries of the first waiting batch that are in files already.
+    skip: usize,
+    /// Size of the newest snapshot.
+    snapshot: u64,
+    pending_snapshot: Option<Snapshot>,
+    generations: VecDeque<(u64, Vec<u8>)>,
+}
+
+impl Publisher {
+    /// Continues behind the entries that are in files; `snapshot` is the size of the
+    /// newest snapshot.
+    #[must_use]
+    pub fn new(
+        fs: Arc<dyn FileSystem>,
+        layout: Layout,
+        view: Arc<LogView>,
+        listing: Arc<Listing>,
+        published: u64,
+        snapshot: u64,
+    ) -> Self {
+        let progress = Arc::new(Progress::default());
+        progress.published.store(published, Ordering::Release);
+        Self {
+            fs,
+            layout,
+            view,
+            listing,
+            keeper: None,
+            progress,
+            waiting: VecDeque::new(),
+            skip: 0,
+            snapshot,
+            pending_snapshot: None,
+            generations: VecDeque::new(),
+        }
+    }
+
+    /// How far it has come, for others to watch.
+    #[must_use]
+    pub fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
+    }
+
+    /// From now on, segments of this journal are prepared and released.
+    pub fn keep(&mut self, keeper: JournalKeeper) {
+        self.keeper = Some(keeper);
+    }
+
+    /// Runs until the sequencer is gone and everything that it handed over is written,
+    /// or cannot be.
+    pub fn run(mut self, tasks: &Receiver<Task>, shared: &Shared) {
+        loop {
+            self.mend_listing();
+            let waits = self.has_work();
+            let first = match tasks.recv_timeout(if waits { RETRY } else { Duration::from_secs(3600) }) {
+                Ok(task) => Some(task),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            first.into_iter().for_each(|task| self.take(task));
+            while let Some(task) = next(tasks) {
+                self.take(task);
+            }
+            if !self.round_or_log(shared) {
+                return;
+            }
+        }
+        self.round_or_log(shared);
+        self.listing.flush();
+    }
+
+    fn round_or_log(&mut self, shared: &Shared) -> bool {
+        match self.round() {
+            Ok(()) => true,
+            Err(error) if error.is_fatal() => {
+                tracing::error!(%error, "the log's files contradict the log; sealing stops");
+                shared.failed.store(true, Ordering::Release);
+                false
+            }
+            Err(error) => {
+                tracing::warn!(%error, "files could not be written; the journal keeps the entries meanwhile");
+                true
+            }
+        }
+    }
+
+    /// Makes a lost or broken listing anew, on a thread of its own.
+    fn mend_listing(&self) {
+        if !self.listing.needs_rebuild() {
+            return;
+        }
+        let (listing, view) = (Arc::clone(&self.listing), Arc::clone(&self.view));
+        let started = std::thread::Builder::new()
+            .name("listing".to_owned())
+            .spawn(move || listing.rebuild(&view));
+        if let Err(error) = started {
+            tracing::error!(%error, "no thread for the listing; it is tried again");
+        }
+    }
+
+    /// Takes a task without doing it yet.
+    pub fn take(&mut self, task: Task) {
+        match task {
+            Task::Batch(sealed) => {
+                let batch = &sealed.batch;
+                self.listing.follow(&batch.pages, batch.checkpoint.size.get());
+                self.generations.extend(batch.generations.iter().cloned());
+                if batch.checkpoint.size.get() <= self.published() {
+                    return;
+                }
+                if self.waiting.is_empty() {
+                    let before = self.published().saturating_sub(batch.first.get());
+                    self.skip = self.skip.max(usize::try_from(before).unwrap_or(0));
+                }
+                let bytes = batch.stored.payload().len() as u64;
+                self.progress.waiting_bytes.fetch_add(bytes, Ordering::AcqRel);
+                self.waiting.push_back(sealed);
+            }
+            Task::Snapshot(snapshot) => self.pending_snapshot = Some(snapshot),
+        }
+    }
+
+    fn has_work(&self) -> bool {
+        self.pending_snapshot.is_some() || !self.generations.is_empty() || self.full_tiles() > 0
+    }
+
+    fn published(&self) -> u64 {
+        self.progress.published.load(Ordering::Acquire)
+    }
+
+    fn full_tiles(&self) -> u64 {
+        let end = self.waiting.back().map_or(0, |sealed| sealed.batch.checkpoint.size.get());
+        (end / TILE).saturating_sub(self.published() / TILE)
+    }
+
+    /// Writes all that can be written, and releases what need not be kept.
+    ///
+    /// # Errors
+    /// What failed; everything not written stays to be tried again.
+    pub fn round(&mut self) -> Result<(), PublishError> {
+        self.prepare_segment();
+        while self.full_tiles() > 0 {
+            self.write_tiles()?;
+            self.release();
+        }
+        while let Some((number, bytes)) = self.generations.front() {
+            let file = GENERATION.seal(bytes);
+            let path = self.layout.generation(*number);
+            self.create_parent(&path)?;
+            write_new(&*self.fs, &path, &file, PRIVATE_FILE)?;
+            self.generations.pop_front();
+        }
+        if let Some(snapshot) = &self.pending_snapshot {
+            // Replay from the snapshot on will not fill these pages again; if the listing
+            // loses them all the same, it finds out at the next start and is made anew.
+            self.listing.flush();
+            let path = self.layout.snapshot(snapshot.size);
+            self.create_parent(&path)?;
+            write_new(&*self.fs, &path, &SNAPSHOT.seal(&snapshot.bytes), PRIVATE_FILE)?;
+            self.snapshot = snapshot.size;
+            self.remove_superseded(snapshot)?;
+            self.pending_snapshot = None;
+        }
+        self.release();
+        Ok(())
+    }
+
+    /// Writes the files of up to [`ROUND`] times 256 entries and makes them durable.
+    fn write_tiles(&mut self) -> Result<(), PublishError> {
+        let from = self.published() / TILE;
+        let count = self.full_tiles().min(ROUND as u64);
+        let mut public =
+            DurableBatch::new(Arc::clone(&self.fs), &self.layout.public, PUBLIC_DIRECTORY, PUBLIC_FILE);
+        let mut private =
+            DurableBatch::new(Arc::clone(&self.fs), &self.layout.private, PRIVATE_DIRECTORY, PRIVATE_FILE);
+        let mut cursor = Cursor { waiting: &self.waiting, batch: 0, position: self.skip };
+        for number in from..from + count {
+            let (entries, stored) = cursor.take_tile();
+            let entries_path = TilePath::Entries { index: number, width: TileWidth::FULL }.to_string();
+            public.add(&entries_path, &encode_entries(entries.iter().map(Vec::as_slice))?)?;
+            private.add(&relative(&self.layout.private, &self.layout.records(number)), &bundle::encode(number * TILE, &stored))?;
+            self.add_hash_tiles(&mut public, number)?;
+        }
+        let (batches, position) = (cursor.batch, cursor.position);
+        public.commit()?;
+        private.commit()?;
+        // All of it is durable under its names: readers may use the files, and the
+        // journal need not keep these entries for them.
+        for sealed in self.waiting.drain(..batches) {
+            let bytes = sealed.batch.stored.payload().len() as u64;
+            self.progress.waiting_bytes.fetch_sub(bytes, Ordering::AcqRel);
+        }
+        self.skip = position;
+        let published = (from + count) * TILE;
+        self.progress.published.store(published, Ordering::Release);
+        self.view.forget_below(published);
+        Ok(())
+    }
+
+    /// The hash tile of 256 entries, and those above that it completes.
+    fn add_hash_tiles(&self, public: &mut DurableBatch, number: u64) -> Result<(), PublishError> {
+        let mut level = 0_u8;
+        let mut index = number;
+        loop {
+            let path = TilePath::Hashes { level, index, width: TileWidth::FULL };
+            let missing = ViewError::Beyond { level, index };
+            let bytes = self.view.tile(&path)?.ok_or(missing)?;
+            if level == 0 {
+                self.check_root(number, &bytes)?;
+            }
+            public.add(&path.to_string(), &bytes)?;
+            if (index + 1) % TILE != 0 || level >= 6 {
+                return Ok(());
+            }
+            level += 1;
+            index /= TILE;
+        }
+    }
+
+    /// The tile built as one `rs_merkle` tree must have the root that the right edge has.
+    fn check_root(&self, tile: u64, bytes: &[u8]) -> Result<(), PublishError> {
+        let leaves: Vec<Hash> = bytes.chunks_exact(32).filter_map(|hash| Hash::from_slice(hash).ok()).collect();
+        let built = builder::root_of(&leaves);
+        let folded = self.view.node(8, tile)?;
+        if built == folded { Ok(()) } else { Err(PublishError::RootsDiffer { tile, built, folded }) }
+    }
+
+    fn create_parent(&self, path: &Path) -> Result<(), FileError> {
+        match path.parent() {
+            Some(parent) => self.fs.create_dir_all(parent, PRIVATE_DIRECTORY),
+            None => Ok(()),
+        }
+    }
+
+    /// Removes older snapshots, and the generations that the new one no longer needs.
+    fn remove_superseded(&self, snapshot: &Snapshot) -> Result<(), PublishError> {
+        let directory = self.layout.snapshots();
+        for name in self.fs.list(&directory)? {
+            if name.parse().is_ok_and(|size: u64| size < snapshot.size) {
+                self.fs.remove_file(&directory.join(name))?;
+            }
+        }
+        let directory = self.layout.remembered();
+        if self.fs.metadata(&directory)?.is_none() {
+            return Ok(());
+        }
+        for name in self.fs.list(&directory)? {
+            let forgotten = name.parse().is_ok_and(|number: u64| {
+                number < snapshot.size / crate::state::GENERATION && !snapshot.generations.contains(&number)
+            });
+            if forgotten {
+                self.fs.remove_file(&directory.join(name))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn prepare_segment(&self) {
+        if let Some(keeper) = self.keeper.as_ref().filter(|keeper| keeper.wants_preparing())
+            && let Err(error) = keeper.prepare()
+        {
+            tracing::warn!(%error, "the next journal segment could not be prepared; the commit that needs it tries again");
+        }
+    }
+
+    fn release(&self) {
+        let Some(keeper) = &self.keeper else { return };
+        let unwritten = self.generations.front().map_or(u64::MAX, |(number, _)| number * crate::state::GENERATION);
+        let below = self.published().min(self.snapshot).min(unwritten);
+        if let Err(error) = keeper.release(below) {
+            tracing::warn!(%error, "journal segments could not be released; they are kept");
+        }
+        self.progress.journal_bytes.store(keeper.held_bytes(), Ordering::Release);
+    }
+}
+
+fn next(tasks: &Receiver<Task>) -> Option<Task> {
+    match tasks.try_recv() {
+        Ok(task) => Some(task),
+        Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
+    }
+}
+
+fn relative(root: &Path, path: &Path) -> String {
+    path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned()
+}
+
+/// Walks over the waiting batches, 256 entries at a time.
+struct Cursor<'a> {
+    waiting: &'a VecDeque<Arc<Sealed>>,
+    batch: usize,
+    position: usize,
+}
+
+impl Cursor<'_> {
+    fn take_tile(&mut self) -> (Vec<Vec<u8>>, Vec<Bytes>) {
+        let mut entries = Vec::with_capacity(256);
+        let mut stored = Vec::with_capacity(256);
+        while entries.len() < 256 {
+            let Some(sealed) = self.waiting.get(self.batch) else { break };
+            let batch = &sealed.batch;
+            let (Some(entry), Some(bytes)) = (batch.entries.get(self.position), batch.stored.get(self.position))
+            else {
+                self.batch += 1;
+                self.position = 0;
+                continue;
+            };
+            entries.push(entry.bytes());
+            stored.push(bytes);
+            self.position += 1;
+        }
+        (entries, stored)
+    }
+}

@@ -1,0 +1,431 @@
+//! Opening a log: create it, or rebuild everything in memory from what is durable.
+//!
+//! Recovery goes the normal way: frames of the journal are folded into the state and
+//! handed to the publisher like fresh batches, so what a crash left half done is simply
+//! done again.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rand::rngs::StdRng;
+use trialseal_core::{
+    checkpoint::{Checkpoint, Origin},
+    entry::{LogKeys, Statement, record_leaf_hash},
+    hash::Hash,
+    index::{LogIndex, LogSize},
+    merkle::{ProofError, compact_range::CompactRange, leaf_hash, nodes::NodeSource as _, range_proof::RangeTree},
+    note::SignedNote,
+    tile::{TilePath, TileWidth},
+    time::Instant,
+};
+
+use crate::{
+    clock::Clock,
+    durable::DurableError,
+    facts::{FactsError, facts_of},
+    fs::{FileError, FileSystem, PRIVATE_DIRECTORY, PUBLIC_DIRECTORY},
+    journal::{FrameHeader, Journal, JournalError, JournalId, JournalOptions},
+    keys::LogSigner,
+    layout::{Layout, TILE},
+    listing::Listing,
+    publish::{GENERATION, PublishError, Publisher, SNAPSHOT, Task},
+    refusal::Refusal,
+    seal::{Batch, PublicEntry, Sealer, completed_tiles},
+    sequence::Committer,
+    signer_state::{self, AcceptedHead, SignerState, SignerStateError},
+    state::{Completed, RememberedLimits, State},
+    stored::{StoredBatch, StoredEntry, StoredError},
+    view::{Head, LogView, Sealed, ViewError},
+};
+
+/// A snapshot of a million registers with half-full pages.
+const SNAPSHOT_BYTES_MAX: u64 = 4 << 30;
+/// Tiles beyond the head that are looked for: twice a round of the publisher.
+const LOOK_BEYOND: u64 = 128;
+/// Full tiles that recovery lets wait before it writes them.
+const RECOVERY_ROUND_BYTES: u64 = 16 << 20;
+
+/// Why a log cannot be opened. Nothing was signed or served.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The journal is missing, damaged or in use.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A file cannot be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A file is damaged.
+    #[error(transparent)]
+    Durable(#[from] DurableError),
+    /// The files of the log cannot be read or contradict each other.
+    #[error(transparent)]
+    View(#[from] ViewError),
+    /// Files could not be written again.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    /// The log is not what was signed.
+    #[error(transparent)]
+    Signer(#[from] SignerStateError),
+    /// The journal holds no frame.
+    #[error("the journal holds no batch; the log was never completely created: remove its folder and create it again")]
+    Empty,
+    /// A batch contradicts what is before it.
+    #[error("the journal's batch at index {first} contradicts the log: {problem}")]
+    Batch {
+        /// Its first index.
+        first: u64,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The journal begins behind what the files hold.
+    #[error(
+        "the journal begins at index {journal}, but the newest snapshot is of size {snapshot}: files are missing. \
+         Restore them from a backup"
+    )]
+    Gap {
+        /// First index of the journal.
+        journal: u64,
+        /// Size of the snapshot.
+        snapshot: u64,
+    },
+    /// A published tile lies beyond the journal's head.
+    #[error(
+        "{tile} is published, but the journal ends at {size} entries: a batch that was committed is lost. Restore the \
+         newest copy of the journal"
+    )]
+    TileBeyondHead {
+        /// Path of the tile.
+        tile: String,
+        /// The log's size.
+        size: u64,
+    },
+    /// The last checkpoint is not signed by our keys.
+    #[error("the last checkpoint is not signed by the keys of this notary: {0}")]
+    Checkpoint(String),
+    /// The first batch could not be made.
+    #[error("the log could not be created: {0}")]
+    Create(String),
+}
+
+/// Everything that opening needs.
+pub struct OpenOptions {
+    /// The file system.
+    pub fs: Arc<dyn FileSystem>,
+    /// Where everything lies.
+    pub layout: Layout,
+    /// The log's keys, which know its origin.
+    pub signer: Arc<LogSigner>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Sizes of the journal.
+    pub journal: JournalOptions,
+    /// How many submissions are remembered.
+    pub remembered: RememberedLimits,
+    /// Randomness of the salts in `when`.
+    pub salts: StdRng,
+    /// The head that the operator accepts, after restoring a backup.
+    pub accept_head: Option<AcceptedHead>,
+}
+
+/// An open log, its parts not yet running.
+pub struct Opened {
+    /// Makes batches.
+    pub sealer: Sealer,
+    /// Makes them durable.
+    pub committer: Committer,
+    /// Writes files.
+    pub publisher: Publisher,
+    /// Reads the log.
+    pub view: Arc<LogView>,
+    /// Lists registers.
+    pub listing: Arc<Listing>,
+}
+
+/// Creates a log in an empty place: its folders, its journal and the `open` statement.
+///
+/// # Errors
+/// If there is a journal already, or anything cannot be written.
+pub fn create(options: &OpenOptions, identity: JournalId) -> Result<(), OpenError> {
+    let OpenOptions { fs, layout, signer, .. } = options;
+    for (directory, mode) in
+        [(&layout.public, PUBLIC_DIRECTORY), (&layout.private, PRIVATE_DIRECTORY), (&layout.journal, PRIVATE_DIRECTORY)]
+    {
+        fs.create_dir_all(directory, mode)?;
+    }
+    if let Some(parent) = layout.signer_state.parent() {
+        fs.create_dir_all(parent, PRIVATE_DIRECTORY)?;
+    }
+    let journal = Journal::create(Arc::clone(fs), &layout.journal, options.journal, identity)?;
+    let now = options.clock.now();
+    let [ed25519, mldsa] = signer.verifiers();
+    let broken = |problem: String| OpenError::Create(problem);
+    let keys = LogKeys::new(ed25519.clone(), mldsa.clone()).map_err(|error| broken(error.to_string()))?;
+    let statement = Statement::Open { created_at: now, keys, origin: signer.origin().clone(), previous: None };
+    let mut sealer = Sealer::new(
+        signer.origin().clone(),
+        State::default(),
+        CompactRange::new(),
+        options.remembered,
+        rand::make_rng(),
+    );
+    let mut open = sealer.begin(now);
+    open.state(Bytes::from(statement.to_json())).map_err(|error: Refusal| broken(error.to_string()))?;
+    let batch = open.finish().map_err(|error| broken(error.to_string()))?;
+    let remembered = SignerState { checkpoint: batch.checkpoint.clone(), time: now };
+    let mut committer = Committer { signer: Arc::clone(signer), journal, segment: 0 };
+    committer.commit(batch).map_err(|error| broken(error.to_string()))?;
+    remembered.write(&**fs, &layout.signer_state)?;
+    Ok(())
+}
+
+/// Opens an existing log.
+///
+/// # Errors
+/// Any [`OpenError`]; the words say what to do.
+pub fn open(options: OpenOptions) -> Result<Opened, OpenError> {
+    let OpenOptions { fs, layout, signer, journal, remembered, salts, accept_head, .. } = options;
+    let (state, snapshot) = read_snapshot(&*fs, &layout)?;
+    let listing = Arc::new(Listing::open(&layout.index));
+    let mut replay = Replay {
+        fs: Arc::clone(&fs),
+        layout: layout.clone(),
+        origin: signer.origin().clone(),
+        listing: Arc::clone(&listing),
+        snapshot,
+        state,
+        log: None,
+        last: None,
+        segment: 0,
+    };
+    let opened = Journal::open(Arc::clone(&fs), &layout.journal, journal, &mut |header, payload| {
+        replay.frame(header, payload).map_err(Into::into)
+    });
+    let journal = opened.map_err(unwrap_rejection)?;
+    // The last frame is durable now, whatever the crash left of it: it may be published.
+    replay.take_last();
+    let Replay { state, log, segment, .. } = replay;
+    let Some(ReplayedLog { view, edge, mut publisher }) = log else { return Err(OpenError::Empty) };
+    check_head(&view, &signer, &edge)?;
+    check_nothing_beyond(&*fs, &layout, edge.size())?;
+    let memory = SignerState::read(&*fs, &layout.signer_state)?;
+    signer_state::check(memory.as_ref(), accept_head, signer.origin(), &layout.signer_state, &view)?;
+    if listing.followed() < snapshot {
+        listing.mark_incomplete();
+    }
+    publisher.keep(journal.keeper());
+    let sealer = Sealer::new(signer.origin().clone(), state, edge, remembered, salts);
+    Ok(Opened { sealer, committer: Committer { signer, journal, segment }, publisher, view, listing })
+}
+
+/// The journal hands back what the visitor refused; give the reason itself.
+fn unwrap_rejection(error: JournalError) -> OpenError {
+    match error {
+        JournalError::Rejected { source, .. } => match source.downcast::<OpenError>() {
+            Ok(own) => *own,
+            Err(other) => OpenError::Batch { first: 0, problem: other.to_string() },
+        },
+        other => OpenError::Journal(other),
+    }
+}
+
+fn read_snapshot(fs: &dyn FileSystem, layout: &Layout) -> Result<(State, u64), OpenError> {
+    let directory = layout.snapshots();
+    let names = if fs.metadata(&directory)?.is_some() { fs.list(&directory)? } else { Vec::new() };
+    let Some(size) = names.iter().filter_map(|name| name.parse::<u64>().ok()).max() else {
+        return Ok((State::default(), 0));
+    };
+    let path = layout.snapshot(size);
+    let file = fs.read(&path, SNAPSHOT_BYTES_MAX)?;
+    let damaged = || DurableError::Damaged { path: path.clone(), problem: "it is no snapshot of the state" };
+    let (_, contents) = SNAPSHOT.open(&path, &file)?;
+    let (mut state, generations) = State::decode(contents).map_err(|_| damaged())?;
+    if state.size().get() != size {
+        return Err(damaged().into());
+    }
+    for number in generations {
+        let path = layout.generation(number);
+        let file = fs.read(&path, SNAPSHOT_BYTES_MAX)?;
+        let (_, contents) = GENERATION.open(&path, &file)?;
+        let loaded = state.remembered_mut().load_generation(contents, false);
+        if loaded != Ok(number) {
+            let problem = "it does not hold remembered submissions";
+            return Err(DurableError::Damaged { path, problem }.into());
+        }
+    }
+    Ok((state, size))
+}
+
+/// The log as replay builds it, once the first frame says where it begins.
+struct ReplayedLog {
+    view: Arc<LogView>,
+    edge: CompactRange,
+    publisher: Publisher,
+}
+
+/// Folds the journal's frames.
+struct Replay {
+    fs: Arc<dyn FileSystem>,
+    layout: Layout,
+    origin: Origin,
+    listing: Arc<Listing>,
+    snapshot: u64,
+    state: State,
+    log: Option<ReplayedLog>,
+    /// The newest frame, which is in doubt until the journal is open.
+    last: Option<Arc<Sealed>>,
+    segment: u64,
+}
+
+impl Replay {
+    fn frame(&mut self, header: &FrameHeader, payload: &[u8]) -> Result<(), OpenError> {
+        let refused = |problem: String| OpenError::Batch { first: header.first_index, problem };
+        let count = usize::try_from(header.count).unwrap_or(usize::MAX);
+        let (stored, note) = StoredBatch::parse(Bytes::copy_from_slice(payload), count)
+            .map_err(|error: StoredError| refused(error.to_string()))?;
+        if self.log.is_none() {
+            self.log = Some(self.begin(header.first_index)?);
+        }
+        self.take_last();
+        self.publish_some()?;
+        let sealed = Arc::new(self.seal(header, stored, note)?);
+        if let Some(log) = &mut self.log {
+            log.edge = sealed.batch.tree.compact_range().ok_or_else(|| refused("it is empty".to_owned()))?;
+            log.view.append(Arc::clone(&sealed));
+        }
+        self.last = Some(sealed);
+        self.segment = header.position.segment;
+        Ok(())
+    }
+
+    /// Everything before the first frame is in files: the right edge follows from them.
+    fn begin(&self, first: u64) -> Result<ReplayedLog, OpenError> {
+        if first > self.snapshot {
+            return Err(OpenError::Gap { journal: first, snapshot: self.snapshot });
+        }
+        // The files of a bundle that the first frame continues are complete: its earlier
+        // part was released only then.
+        let published = first.div_ceil(TILE) * TILE;
+        let size = LogSize::new(first).map_err(|_| OpenError::Empty)?;
+        let head = Head { size, root: Hash::from_bytes([0; 32]), note: "".into(), time: Instant::from_millis(0) };
+        let view = LogView::open(Arc::clone(&self.fs), self.layout.clone(), published, head)?;
+        let mut hashes = Vec::new();
+        for level in (0..64_u8).rev().filter(|level| first >> level & 1 == 1) {
+            hashes.push(view.node(level, (first >> level) - 1)?);
+        }
+        let edge = CompactRange::from_parts(size, hashes).map_err(|_| OpenError::Empty)?;
+        let view = Arc::new(view);
+        let publisher = Publisher::new(
+            Arc::clone(&self.fs),
+            self.layout.clone(),
+            Arc::clone(&view),
+            Arc::clone(&self.listing),
+            published,
+            self.snapshot,
+        );
+        Ok(ReplayedLog { view, edge, publisher })
+    }
+
+    fn seal(&mut self, header: &FrameHeader, stored: StoredBatch, note: String) -> Result<Sealed, OpenError> {
+        let refused = |problem: String| OpenError::Batch { first: header.first_index, problem };
+        let first = LogIndex::new(header.first_index).map_err(|error| refused(error.to_string()))?;
+        let edge = self.log.as_ref().map(|log| log.edge.clone()).unwrap_or_default();
+        let mut entries = Vec::with_capacity(stored.len());
+        let mut leaves = Vec::with_capacity(stored.len());
+        let (mut pages, mut generations) = (Vec::new(), Vec::new());
+        let mut time = Instant::from_millis(0);
+        for (index, bytes) in (header.first_index..).zip(stored.iter()) {
+            let entry = StoredEntry::decode(&bytes).map_err(|error| refused(error.to_string()))?;
+            let (public, leaf) = public_entry(&entry);
+            entries.push(public);
+            leaves.push(leaf);
+            // A snapshot is taken between batches: a frame lies before it or behind it.
+            if index >= self.snapshot {
+                let completed = self.fold(index, &entry).map_err(|error| refused(error.to_string()))?;
+                pages.extend(completed.page);
+                generations.extend(completed.generation);
+                time = self.state.last_time();
+            }
+        }
+        let tree = RangeTree::at_end(&edge, leaves).map_err(|error: ProofError| refused(error.to_string()))?;
+        let size = tree.size();
+        let checkpoint = Checkpoint { origin: self.origin.clone(), size, root: tree.root() };
+        let signed = SignedNote::parse(&note).map_err(|error| refused(error.to_string()))?;
+        if signed.text() != checkpoint.text() {
+            return Err(refused(format!(
+                "its checkpoint says\n{}but its entries and the tiles before them give\n{}",
+                signed.text(),
+                checkpoint.text()
+            )));
+        }
+        let tile_roots = completed_tiles(&tree, first, size);
+        let batch = Batch { first, stored, entries, tree, tile_roots, pages, generations, checkpoint, time };
+        Ok(Sealed { batch, note: note.into() })
+    }
+
+    fn fold(&mut self, index: u64, entry: &StoredEntry) -> Result<Completed, FactsError> {
+        match entry {
+            StoredEntry::Statement(_) => {
+                let index = LogIndex::new(index).unwrap_or_else(|_| self.state.size().next_index());
+                Ok(self.state.apply_statement(index))
+            }
+            StoredEntry::Record(record) => Ok(self.state.apply(&facts_of(record)?)),
+        }
+    }
+
+    fn take_last(&mut self) {
+        if let (Some(log), Some(last)) = (&mut self.log, self.last.take()) {
+            log.publisher.take(Task::Batch(last));
+        }
+    }
+
+    /// Keeps memory bounded while a long journal is read. Only frames before the last one
+    /// are with the publisher, and those are durable.
+    fn publish_some(&mut self) -> Result<(), OpenError> {
+        let Some(log) = &mut self.log else { return Ok(()) };
+        if log.publisher.progress().waiting_bytes.load(std::sync::atomic::Ordering::Acquire) > RECOVERY_ROUND_BYTES {
+            log.publisher.round()?;
+        }
+        Ok(())
+    }
+}
+
+fn public_entry(entry: &StoredEntry) -> (PublicEntry, Hash) {
+    match entry {
+        StoredEntry::Record(record) => {
+            let record = record.leaves().root();
+            (PublicEntry::Record(record), record_leaf_hash(&record))
+        }
+        StoredEntry::Statement(_) => {
+            let bytes = entry.entry_bytes();
+            let leaf = leaf_hash(&bytes);
+            (PublicEntry::Statement(bytes), leaf)
+        }
+    }
+}
+
+/// The last checkpoint must be signed by our keys: a log of other keys is another log.
+fn check_head(view: &LogView, signer: &LogSigner, edge: &CompactRange) -> Result<(), OpenError> {
+    let head = view.head();
+    let refused = |problem: String| OpenError::Checkpoint(problem);
+    let note = SignedNote::parse(&head.note).map_err(|error| refused(error.to_string()))?;
+    let verified = note.verify(signer.verifiers()).map_err(|error| refused(error.to_string()))?;
+    if verified.len() != 2 {
+        return Err(refused(format!("{} of its 2 signature lines are there", verified.len())));
+    }
+    if head.root != edge.root() {
+        return Err(refused("its root is not that of the log".to_owned()));
+    }
+    Ok(())
+}
+
+/// A full tile is written only after its last entry is durable in the journal.
+fn check_nothing_beyond(fs: &dyn FileSystem, layout: &Layout, size: LogSize) -> Result<(), OpenError> {
+    let first = size.get() / TILE;
+    for index in first..first + LOOK_BEYOND {
+        let path = layout.public_tile(&TilePath::Hashes { level: 0, index, width: TileWidth::FULL });
+        if fs.metadata(&path)?.is_some() {
+            return Err(OpenError::TileBeyondHead { tile: path.display().to_string(), size: size.get() });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! The gRPC edge: protobuf in, domain types inside, protobuf out.
+
+use std::sync::Arc;
+
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming, metadata::MetadataMap};
+use trialseal_core::index::LogIndex;
+use trialseal_proto::v1::{
+    self, get_receipt_request::Record as Named, notary_server::Notary as NotaryApi,
+};
+use zeroize::Zeroizing;
+
+mod list;
+mod log;
+mod operator;
+mod parse;
+mod receipt;
+mod status;
+mod submit;
+
+pub use log::LogService;
+pub use operator::OperatorService;
+pub use status::{DOMAIN, status};
+
+use crate::{admit::Caller, notary::Notary, refusal::Refusal};
+
+/// What a token begins with, so that a leaked one is recognised by scanners.
+pub const TOKEN_PREFIX: &str = "trialseal_";
+
+/// Service `Notary`.
+#[derive(Clone)]
+pub struct NotaryService {
+    /// What it serves.
+    pub notary: Arc<Notary>,
+}
+
+impl NotaryService {
+    /// The member that the call's bearer token speaks for.
+    fn caller(&self, metadata: &MetadataMap) -> Result<Caller, Refusal> {
+        let header = metadata.get("authorization").and_then(|value| value.to_str().ok());
+        let token = header
+            .and_then(|header| header.strip_prefix("Bearer "))
+            .and_then(|token| token.strip_prefix(TOKEN_PREFIX))
+            .and_then(|hex| trialseal_core::hash::Salt::from_hex(hex).ok())
+            .ok_or(Refusal::TokenUnknown)?;
+        let token = Zeroizing::new(*token.as_bytes());
+        self.notary.authenticate(&token)
+    }
+
+    fn refused(&self, refusal: &Refusal) -> Status {
+        self.notary.metrics.refused(refusal.reason());
+        status(refusal)
+    }
+
+    async fn receipt(
+        &self,
+        metadata: &MetadataMap,
+        request: v1::GetReceiptRequest,
+    ) -> Result<v1::GetReceiptResponse, Refusal> {
+        let caller = self.caller(metadata)?;
+        let notary = Arc::clone(&self.notary);
+        let read = tokio::task::spawn_blocking(move || {
+            let index = match request.record {
+                Some(Named::Index(index)) => LogIndex::new(index).map_err(|_| Refusal::RecordNotFound)?,
+                Some(Named::Position(position)) => list::index_at(&notary, &caller, &position)?,
+                None => return Err(Refusal::field("record", "is missing: give index or position")),
+            };
+            list::check_readable(&notary, &caller, index)?;
+            receipt::receipt(&notary, &notary.prove(index)?)
+        });
+        let receipt = read.await.unwrap_or(Err(Refusal::Internal))?;
+        Ok(v1::GetReceiptResponse { receipt: Some(receipt) })
+    }
+
+    async fn list(
+        &self,
+        metadata: &MetadataMap,
+        request: v1::ListRecordsRequest,
+    ) -> Result<v1::ListRecordsResponse, Refusal> {
+        let caller = self.caller(metadata)?;
+        let notary = Arc::clone(&self.notary);
+        let read = tokio::task::spawn_blocking(move || list::list(&notary, &caller, &request));
+        read.await.unwrap_or(Err(Refusal::Internal))
+    }
+}
+
+#[tonic::async_trait]
+impl NotaryApi for NotaryService {
+    async fn submit(
+        &self,
+        request: Request<v1::SubmitRequest>,
+    ) -> Result<Response<v1::SubmitResponse>, Status> {
+        let caller = self.caller(request.metadata());
+        let answer = match caller {
+            Ok(caller) => submit::submit(&self.notary, caller, request.into_inner()).await,
+            Err(refusal) => Err(refusal),
+        };
+        answer.map(Response::new).map_err(|refusal| self.refused(&refusal))
+    }
+
+    type SubmitStreamStream = ReceiverStream<Result<v1::SubmitStreamResponse, Status>>;
+
+    async fn submit_stream(
+        &self,
+        request: Request<Streaming<v1::SubmitStreamRequest>>,
+    ) -> Result<Response<Self::SubmitStreamStream>, Status> {
+        let caller = self.caller(request.metadata()).map_err(|refusal| self.refused(&refusal))?;
+        let stream = submit::submit_stream(Arc::clone(&self.notary), caller, request.into_inner());
+        Ok(Response::new(stream))
+    }
+
+    async fn get_receipt(
+        &self,
+        request: Request<v1::GetReceiptRequest>,
+    ) -> Result<Response<v1::GetReceiptResponse>, Status> {
+        let (metadata, _, request) = request.into_parts();
+        let answer = self.receipt(&metadata, request).await;
+        answer.map(Response::new).map_err(|refusal| self.refused(&refusal))
+    }
+
+    async fn list_records(
+        &self,
+        request: Request<v1::ListRecordsRequest>,
+    ) -> Result<Response<v1::ListRecordsResponse>, Status> {
+        let (metadata, _, request) = request.into_parts();
+        let answer = self.list(&metadata, request).await;
+        answer.map(Response::new).map_err(|refusal| self.refused(&refusal))
+    }
+}

@@ -1,0 +1,396 @@
+//! Sealing: from admitted submissions and the state to a batch, without I/O.
+//!
+//! Everything that depends on a record's exact place is decided here: the authority of
+//! its account now, whether it is on record already, its register sequence, its index
+//! and its time. A batch extends the state and the tree at once; the caller makes it
+//! durable before anybody learns of it, and stops for good if that fails.
+
+use bytes::Bytes;
+use rand::{Rng as _, rngs::StdRng};
+use trialseal_core::{
+    checkpoint::{Checkpoint, Origin},
+    entry::{record_entry, record_leaf_hash},
+    hash::{Hash, RecordId, Salt},
+    identifiers::{MemberId, OrganizationId, RegisterName},
+    index::{LogIndex, LogSize},
+    merkle::{ProofError, compact_range::CompactRange, range_proof::RangeTree},
+    note::VerifierKey,
+    record::{RecordLeaves, When},
+    time::Instant,
+    vocabulary::{Class, Event},
+};
+
+use crate::{
+    refusal::Refusal,
+    state::{
+        AccountChange, Completed, DRAFT_REMEMBERED_MS, Fingerprint, FullPage, REGISTERS_MAX, RecordFacts,
+        RememberedLimits, Row, State, read_lock,
+    },
+    stored::{BatchBuilder, SaltedText, StoredBatch, StoredEntry, StoredRecord, Submitted},
+};
+
+/// A submission that passed admission: well-formed, authenticated, hashed.
+#[derive(Debug)]
+pub struct Admitted {
+    /// The account's organisation.
+    pub organization: OrganizationId,
+    /// The account's member.
+    pub member: MemberId,
+    /// From `what`.
+    pub register: RegisterName,
+    /// From `what`.
+    pub class: Class,
+    /// From `what`.
+    pub event: Event,
+    /// Whether blinded eyes may know only that the record exists.
+    pub sealed: bool,
+    /// Part `what` with its leaf.
+    pub what: (SaltedText, Hash),
+    /// Part `who` with its leaf.
+    pub who: (SaltedText, Hash),
+    /// Part `why` with its leaf.
+    pub why: (SaltedText, Hash),
+    /// Note or draft key.
+    pub submitted: Submitted,
+    /// SHA-256 of the note.
+    pub submission: Option<Hash>,
+    /// Of the organisation's idempotency key.
+    pub fingerprint: Fingerprint,
+    /// The key itself.
+    pub idempotency_key: [u8; 32],
+    /// From the note; a draft has none.
+    pub not_after: Option<Instant>,
+    /// The key that signed; a draft has none.
+    pub key: Option<Box<VerifierKey>>,
+    /// Which accounts admission judged by.
+    pub accounts_version: u64,
+    /// The change of the accounts that it makes, from the operator only.
+    pub account: Option<AccountChange>,
+    /// Records that share the fingerprint and were found to be something else.
+    pub not_these: Vec<LogIndex>,
+}
+
+impl Admitted {
+    /// Bytes that it holds, for the queue's bound.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let note = match &self.submitted {
+            Submitted::Signed { note } => note.len(),
+            Submitted::Draft { .. } => 32,
+        };
+        self.what.0.text.len() + self.who.0.text.len() + self.why.0.text.len() + note + 512
+    }
+}
+
+/// What became of one submission of a batch.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It is entry `position` of the batch, counted from 0.
+    Sealed(usize),
+    /// It may be on record at these indexes; the caller reads them to decide.
+    PerhapsOnRecord(Box<Admitted>, Vec<LogIndex>),
+    /// It was refused; nothing is stored.
+    Refused(Refusal),
+}
+
+/// A public log entry.
+#[derive(Debug, Clone)]
+pub enum PublicEntry {
+    /// A record's root.
+    Record(RecordId),
+    /// The bytes of a statement's entry.
+    Statement(Bytes),
+}
+
+impl PublicEntry {
+    /// The bytes that are hashed into the tree.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Record(record) => record_entry(record).to_vec(),
+            Self::Statement(bytes) => bytes.to_vec(),
+        }
+    }
+}
+
+/// The root of a full tile: a hash in the tile above.
+#[derive(Debug, Clone, Copy)]
+pub struct TileRoot {
+    /// Level of the tile that holds it, from 1.
+    pub level: u8,
+    /// Its index at that level, counted from the left edge of the tree.
+    pub index: u64,
+    /// The root.
+    pub hash: Hash,
+}
+
+/// A batch that extends the log; without its checkpoint's signatures.
+#[derive(Debug)]
+pub struct Batch {
+    /// Index of its first entry.
+    pub first: LogIndex,
+    /// The entries as stored.
+    pub stored: StoredBatch,
+    /// The entries as published.
+    pub entries: Vec<PublicEntry>,
+    /// The tree over them and what came before.
+    pub tree: RangeTree,
+    /// Roots of the tiles that became full.
+    pub tile_roots: Vec<TileRoot>,
+    /// Pages of registers that became full.
+    pub pages: Vec<FullPage>,
+    /// Generations of remembered submissions that became full.
+    pub generations: Vec<(u64, Vec<u8>)>,
+    /// Origin, size and root.
+    pub checkpoint: Checkpoint,
+    /// Time of the batch; the checkpoint is signed with its whole seconds.
+    pub time: Instant,
+}
+
+/// Makes batches. Owns the state and the right edge of the tree.
+#[derive(Debug)]
+pub struct Sealer {
+    origin: Origin,
+    state: State,
+    edge: CompactRange,
+    limits: RememberedLimits,
+    salts: StdRng,
+}
+
+impl Sealer {
+    /// Continues the log whose fold is `state` and whose right edge is `edge`.
+    #[must_use]
+    pub fn new(
+        origin: Origin,
+        state: State,
+        edge: CompactRange,
+        limits: RememberedLimits,
+        salts: StdRng,
+    ) -> Self {
+        Self { origin, state, edge, limits, salts }
+    }
+
+    /// The state, which may be one batch ahead of what is durable.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The state, to forget expired submissions.
+    pub fn state_mut(&mut self) -> &mut State {
+        &mut self.state
+    }
+
+    /// Starts a batch at `now`, which is not before the last record's time.
+    #[must_use]
+    pub fn begin(&mut self, now: Instant) -> Open<'_> {
+        let first = self.state.size().next_index();
+        Open {
+            time: now.max(self.state.last_time()),
+            first,
+            builder: BatchBuilder::default(),
+            entries: Vec::new(),
+            leaves: Vec::new(),
+            pages: Vec::new(),
+            generations: Vec::new(),
+            sealer: self,
+        }
+    }
+}
+
+/// A batch that is still taking submissions.
+#[derive(Debug)]
+pub struct Open<'a> {
+    sealer: &'a mut Sealer,
+    time: Instant,
+    first: LogIndex,
+    builder: BatchBuilder,
+    entries: Vec<PublicEntry>,
+    leaves: Vec<Hash>,
+    pages: Vec<FullPage>,
+    generations: Vec<(u64, Vec<u8>)>,
+}
+
+impl Open<'_> {
+    /// Entries so far.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// True if nothing new was sealed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Bytes so far.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.builder.bytes()
+    }
+
+    /// Takes a submission in, or says why not.
+    pub fn submit(&mut self, admitted: Admitted) -> Outcome {
+        if let Err(refusal) = self.judge(&admitted) {
+            return Outcome::Refused(refusal);
+        }
+        let mut candidates = self.sealer.state.remembered().candidates(admitted.fingerprint);
+        candidates.retain(|index| !admitted.not_these.contains(index));
+        if !candidates.is_empty() {
+            return Outcome::PerhapsOnRecord(Box::new(admitted), candidates);
+        }
+        if self.sealer.state.remembered().room_for(&admitted.organization, self.sealer.limits).is_err() {
+            return Outcome::Refused(Refusal::RememberedFull);
+        }
+        let position = self.entries.len();
+        match self.append(admitted) {
+            Ok(()) => Outcome::Sealed(position),
+            Err(refusal) => Outcome::Refused(refusal),
+        }
+    }
+
+    /// Authority, place and time, judged at exactly this index.
+    fn judge(&self, admitted: &Admitted) -> Result<(), Refusal> {
+        let state = &self.sealer.state;
+        if let Some(not_after) = admitted.not_after.filter(|not_after| *not_after < self.time) {
+            return Err(Refusal::SubmissionExpired(not_after));
+        }
+        if let Some(change) = &admitted.account {
+            return state.accounts().check(change).map_err(Refusal::from);
+        }
+        if admitted.accounts_version != state.accounts().version() {
+            let accounts = state.accounts();
+            accounts.member(&admitted.organization, &admitted.member).ok_or(Refusal::TokenRevoked)?;
+            if let Some(key) = &admitted.key {
+                accounts.key(&admitted.organization, &admitted.member, key).ok_or_else(|| {
+                    Refusal::KeyNotEnrolled("the key is no longer enrolled for this member".to_owned())
+                })?;
+            }
+        }
+        let registers = read_lock(state.registers());
+        match registers.head(&admitted.register) {
+            Some(head) if head.owner == admitted.organization => Ok(()),
+            Some(_) => Err(Refusal::NotYourRegister(admitted.register.clone())),
+            None if registers.len() >= REGISTERS_MAX => Err(Refusal::RegistersFull),
+            None => Ok(()),
+        }
+    }
+
+    fn append(&mut self, admitted: Admitted) -> Result<(), Refusal> {
+        let index = self.next_index()?;
+        let place = read_lock(self.sealer.state.registers()).next(&admitted.register);
+        let (sequence, previous) = place.map_err(|error| Refusal::OutOfRange(error.to_string()))?;
+        let when = When {
+            log: self.sealer.origin.clone(),
+            index,
+            received_at: self.time,
+            register: admitted.register,
+            sequence,
+            previous,
+            class: admitted.class,
+            event: admitted.event,
+            sealed: admitted.sealed,
+            submission: admitted.submission,
+        };
+        let mut salt = [0; 32];
+        self.sealer.salts.fill_bytes(&mut salt);
+        let text = SaltedText { salt: Salt::from_bytes(salt), text: Bytes::from(when.to_json()) };
+        let leaves = RecordLeaves {
+            what: admitted.what.1,
+            who: admitted.who.1,
+            why: admitted.why.1,
+            when: text.leaf(trialseal_core::salted::Tag::When),
+        };
+        let record = leaves.root();
+        let stored = StoredRecord {
+            what: admitted.what.0,
+            who: admitted.who.0,
+            why: admitted.why.0,
+            when: text,
+            submitted: admitted.submitted,
+        };
+        self.builder
+            .push(&StoredEntry::Record(stored))
+            .map_err(|error| Refusal::field("submission", error.to_string()))?;
+        let facts = RecordFacts {
+            record,
+            sequence,
+            row: Row { index, received_at: self.time, class: when.class, event: when.event },
+            register: when.register,
+            organization: admitted.organization,
+            fingerprint: admitted.fingerprint,
+            not_after: admitted.not_after.unwrap_or_else(|| self.time.plus_millis(DRAFT_REMEMBERED_MS)),
+            account: admitted.account,
+        };
+        let completed = self.sealer.state.apply(&facts);
+        self.add(PublicEntry::Record(record), record_leaf_hash(&record), completed);
+        Ok(())
+    }
+
+    /// Appends a statement of the notary: the JSON of its entry.
+    ///
+    /// # Errors
+    /// [`Refusal::OutOfRange`] at the end of all log indexes.
+    pub fn state(&mut self, json: Bytes) -> Result<(), Refusal> {
+        let index = self.next_index()?;
+        let entry = StoredEntry::Statement(json);
+        let bytes = entry.entry_bytes();
+        self.builder.push(&entry).map_err(|error| Refusal::field("statement", error.to_string()))?;
+        let completed = self.sealer.state.apply_statement(index);
+        let leaf = trialseal_core::merkle::leaf_hash(&bytes);
+        self.add(PublicEntry::Statement(bytes), leaf, completed);
+        Ok(())
+    }
+
+    fn next_index(&self) -> Result<LogIndex, Refusal> {
+        self.first
+            .checked_add(self.entries.len() as u64)
+            .map_err(|error| Refusal::OutOfRange(error.to_string()))
+    }
+
+    fn add(&mut self, entry: PublicEntry, leaf: Hash, completed: Completed) {
+        self.entries.push(entry);
+        self.leaves.push(leaf);
+        self.pages.extend(completed.page);
+        self.generations.extend(completed.generation);
+    }
+
+    /// The batch, to be signed and made durable.
+    ///
+    /// # Errors
+    /// [`ProofError`] if nothing was sealed, or at the end of all log indexes.
+    pub fn finish(self) -> Result<Batch, ProofError> {
+        let tree = RangeTree::at_end(&self.sealer.edge, self.leaves)?;
+        self.sealer.edge = tree.compact_range().ok_or(ProofError::EmptyRange)?;
+        let checkpoint = Checkpoint {
+            origin: self.sealer.origin.clone(),
+            size: self.sealer.edge.size(),
+            root: self.sealer.edge.root(),
+        };
+        Ok(Batch {
+            first: self.first,
+            stored: self.builder.finish(),
+            entries: self.entries,
+            tile_roots: completed_tiles(&tree, self.first, checkpoint.size),
+            tree,
+            pages: self.pages,
+            generations: self.generations,
+            checkpoint,
+            time: self.time,
+        })
+    }
+}
+
+/// Roots of the tiles that end within the batch.
+pub(crate) fn completed_tiles(tree: &RangeTree, first: LogIndex, size: LogSize) -> Vec<TileRoot> {
+    let mut roots = Vec::new();
+    for level in 1..=6_u8 {
+        let height = level * 8;
+        let completed = (first.get() >> height)..(size.get() >> height);
+        roots.extend(completed.filter_map(|index| {
+            tree.node(height, index).map(|hash| TileRoot { level, index, hash })
+        }));
+    }
+    roots
+}

@@ -1,0 +1,214 @@
+//! What admission and sequencing need to know: a pure fold of the committed log.
+//!
+//! Replaying the log from its start, or from a snapshot, gives the same state, bit for
+//! bit; nothing that matters lives only here.
+
+use std::sync::{Arc, RwLock};
+
+use trialseal_core::{
+    hash::RecordId,
+    identifiers::{OrganizationId, RegisterName},
+    index::{LogIndex, LogSize, Sequence},
+    time::Instant,
+};
+
+mod accounts;
+mod registers;
+mod remembered;
+
+pub use accounts::{AccountChange, AccountError, Accounts, EnrolledKey, Member, MemberKind, Token};
+pub use registers::{FullPage, PAGE, REGISTERS_MAX, ROW_BYTES, RegisterHead, Registers, Row};
+pub use remembered::{Fingerprint, GENERATION, Remembered, RememberedFull, RememberedLimits};
+
+use crate::codec::{Malformed, Reader, Writer};
+
+/// How long a draft is remembered, in milliseconds: 24 hours.
+pub const DRAFT_REMEMBERED_MS: i64 = 24 * 3_600_000;
+
+/// What the fold needs to know of one record.
+#[derive(Debug, Clone)]
+pub struct RecordFacts {
+    /// The record's id.
+    pub record: RecordId,
+    /// Its register.
+    pub register: RegisterName,
+    /// Its place there.
+    pub sequence: Sequence,
+    /// Index, time, class and event.
+    pub row: Row,
+    /// The submitter's organisation.
+    pub organization: OrganizationId,
+    /// Of the organisation's idempotency key.
+    pub fingerprint: Fingerprint,
+    /// Until when the submission is remembered.
+    pub not_after: Instant,
+    /// The change of the accounts that it is, if it is one.
+    pub account: Option<AccountChange>,
+}
+
+/// The state after `size` entries.
+#[derive(Debug)]
+pub struct State {
+    size: LogSize,
+    last_time: Instant,
+    accounts: Arc<Accounts>,
+    /// Shared with readers, who look only at records below the committed size.
+    registers: Arc<RwLock<Registers>>,
+    remembered: Remembered,
+}
+
+/// What a record completed when it was folded in.
+#[derive(Debug, Default)]
+pub struct Completed {
+    /// A page of its register's listing.
+    pub page: Option<FullPage>,
+    /// A generation of remembered submissions, as its object.
+    pub generation: Option<(u64, Vec<u8>)>,
+}
+
+/// Nobody panics while holding the lock: the guarded code only indexes and inserts. If
+/// that should ever be wrong, the data is still whole, so the poison mark is ignored.
+pub(crate) fn read_lock<T>(lock: &RwLock<T>) -> std::sync::RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// See [`read_lock`].
+pub(crate) fn write_lock<T>(lock: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            size: LogSize::EMPTY,
+            last_time: Instant::from_millis(0),
+            accounts: Arc::default(),
+            registers: Arc::default(),
+            remembered: Remembered::default(),
+        }
+    }
+}
+
+impl State {
+    /// Entries folded in.
+    #[must_use]
+    pub fn size(&self) -> LogSize {
+        self.size
+    }
+
+    /// The time of the last record.
+    #[must_use]
+    pub fn last_time(&self) -> Instant {
+        self.last_time
+    }
+
+    /// The accounts in force.
+    #[must_use]
+    pub fn accounts(&self) -> &Arc<Accounts> {
+        &self.accounts
+    }
+
+    /// The registers, to share with readers.
+    #[must_use]
+    pub fn registers(&self) -> &Arc<RwLock<Registers>> {
+        &self.registers
+    }
+
+    /// The remembered submissions.
+    #[must_use]
+    pub fn remembered(&self) -> &Remembered {
+        &self.remembered
+    }
+
+    /// The remembered submissions, to forget and to load.
+    pub fn remembered_mut(&mut self) -> &mut Remembered {
+        &mut self.remembered
+    }
+
+    /// Folds in a statement of the notary, which only takes its place.
+    pub fn apply_statement(&mut self, index: LogIndex) -> Completed {
+        Completed { page: None, generation: self.advance(index) }
+    }
+
+    /// Folds in a record.
+    pub fn apply(&mut self, facts: &RecordFacts) -> Completed {
+        let index = facts.row.index;
+        self.last_time = self.last_time.max(facts.row.received_at);
+        let page = write_lock(&self.registers).append(
+            &facts.register,
+            facts.owner(),
+            facts.sequence,
+            facts.record,
+            facts.row,
+        );
+        if let Some(change) = &facts.account {
+            Arc::make_mut(&mut self.accounts).apply(index, facts.record, change);
+        }
+        self.remembered.insert(index, &facts.organization, facts.fingerprint, facts.not_after);
+        Completed { page, generation: self.advance(index) }
+    }
+
+    fn advance(&mut self, index: LogIndex) -> Option<(u64, Vec<u8>)> {
+        self.size = index.size_after().unwrap_or(self.size);
+        if !self.size.get().is_multiple_of(GENERATION) {
+            return None;
+        }
+        let number = index.get() / GENERATION;
+        let object = self.remembered.encode_generation(number)?;
+        self.remembered.generation_written(number);
+        Some((number, object))
+    }
+
+    /// The snapshot: everything but complete generations, which have objects of their
+    /// own.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::default();
+        writer.u64(self.size.get());
+        writer.i64(self.last_time.as_millis());
+        self.accounts.encode(&mut writer);
+        read_lock(&self.registers).encode(&mut writer);
+        let generations = self.complete_generations();
+        writer.count(generations.len());
+        for number in generations {
+            writer.u64(number);
+        }
+        match self.remembered.encode_generation(self.size.get() / GENERATION) {
+            Some(generation) => {
+                writer.u8(1);
+                writer.raw(&generation);
+            }
+            None => writer.u8(0),
+        }
+        writer.finish()
+    }
+
+    /// Numbers of the complete generations that are still remembered.
+    #[must_use]
+    pub fn complete_generations(&self) -> Vec<u64> {
+        self.remembered.numbers().filter(|number| *number < self.size.get() / GENERATION).collect()
+    }
+
+    /// Reads a snapshot; the numbers are those of the generations that it relies on, which
+    /// the caller loads.
+    ///
+    /// # Errors
+    /// [`Malformed`].
+    pub fn decode(bytes: &[u8]) -> Result<(Self, Vec<u64>), Malformed> {
+        let mut reader = Reader::new(bytes);
+        let mut state = Self {
+            size: LogSize::new(reader.u64()?).map_err(|_| Malformed)?,
+            last_time: Instant::from_millis(reader.i64()?),
+            accounts: Arc::new(Accounts::decode(&mut reader)?),
+            registers: Arc::new(RwLock::new(Registers::decode(&mut reader)?)),
+            remembered: Remembered::default(),
+        };
+        let generations = (0..reader.count()?).map(|_| reader.u64()).collect::<Result<_, _>>()?;
+        if reader.u8()? == 0 {
+            reader.end()?;
+        } else {
+            state.remembered.load_generation(reader.rest(), true)?;
+        }
+        Ok((state, generations))
+    }
+}

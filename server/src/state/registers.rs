@@ -1,0 +1,249 @@
+//! The head of every register: who opened it, its last record, and the records not
+//! yet on a full page of the listing.
+
+use std::collections::HashMap;
+
+use trialseal_core::{
+    hash::{Hash, RecordId},
+    identifiers::{OrganizationId, RegisterName},
+    index::{IndexError, LogIndex, Sequence},
+    time::Instant,
+    vocabulary::{Class, Event},
+};
+
+use crate::codec::{Malformed, Reader, Writer};
+
+/// Records on one page of a register's listing.
+pub const PAGE: usize = 256;
+/// Registers a log may have.
+pub const REGISTERS_MAX: usize = 1_000_000;
+/// Bytes of one packed row.
+pub const ROW_BYTES: usize = 13;
+
+/// What a listing needs to choose a record; 13 bytes when packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    /// Log index, below 2^40.
+    pub index: LogIndex,
+    /// The notary's time.
+    pub received_at: Instant,
+    /// Class.
+    pub class: Class,
+    /// Event.
+    pub event: Event,
+}
+
+impl Row {
+    /// Index (5 bytes), milliseconds since 1970 (6 bytes), positions of class and event in
+    /// their lists. The listing is made anew when a release changes the lists.
+    #[must_use]
+    pub fn pack(&self) -> [u8; ROW_BYTES] {
+        let [_, _, _, i0, i1, i2, i3, i4] = self.index.get().to_be_bytes();
+        let [_, _, t0, t1, t2, t3, t4, t5] = self.received_at.as_millis().to_be_bytes();
+        [i0, i1, i2, i3, i4, t0, t1, t2, t3, t4, t5, self.class as u8, self.event as u8]
+    }
+
+    /// Reads a packed row.
+    ///
+    /// # Errors
+    /// [`Malformed`] if class or event is unknown.
+    pub fn unpack(bytes: [u8; ROW_BYTES]) -> Result<Self, Malformed> {
+        let [i0, i1, i2, i3, i4, t0, t1, t2, t3, t4, t5, class, event] = bytes;
+        Ok(Self {
+            index: LogIndex::new(u64::from_be_bytes([0, 0, 0, i0, i1, i2, i3, i4])).map_err(|_| Malformed)?,
+            received_at: Instant::from_millis(i64::from_be_bytes([0, 0, t0, t1, t2, t3, t4, t5])),
+            class: *Class::ALL.get(usize::from(class)).ok_or(Malformed)?,
+            event: *Event::ALL.get(usize::from(event)).ok_or(Malformed)?,
+        })
+    }
+}
+
+/// 256 rows of one register, written once.
+#[derive(Debug, Clone)]
+pub struct FullPage {
+    /// The register's number: the order in which registers were opened.
+    pub register: u32,
+    /// Page number, from 0.
+    pub page: u64,
+    /// Packed rows.
+    pub rows: Vec<[u8; ROW_BYTES]>,
+}
+
+/// The head of one register.
+#[derive(Debug, Clone)]
+pub struct RegisterHead {
+    /// Order in which registers were opened, from 0.
+    pub number: u32,
+    /// The organisation whose record opened it.
+    pub owner: OrganizationId,
+    /// Its first record, which is the register's id.
+    pub first: RecordId,
+    /// Its last record.
+    pub last: RecordId,
+    /// Number of its records.
+    pub sequence: Sequence,
+    /// Rows after the last full page.
+    pub unpaged: Vec<[u8; ROW_BYTES]>,
+}
+
+/// All registers of a log.
+#[derive(Debug, Default, Clone)]
+pub struct Registers {
+    heads: HashMap<RegisterName, RegisterHead>,
+}
+
+impl Registers {
+    /// The head of a register.
+    #[must_use]
+    pub fn head(&self, register: &RegisterName) -> Option<&RegisterHead> {
+        self.heads.get(register)
+    }
+
+    /// Number of registers.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.heads.len()
+    }
+
+    /// True without registers.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.heads.is_empty()
+    }
+
+    /// All heads, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (&RegisterName, &RegisterHead)> {
+        self.heads.iter()
+    }
+
+    /// Sequence and predecessor of the register's next record.
+    ///
+    /// # Errors
+    /// After 2^53 - 1 records.
+    pub fn next(&self, register: &RegisterName) -> Result<(Sequence, Option<RecordId>), IndexError> {
+        match self.heads.get(register) {
+            Some(head) => Ok((head.sequence.next()?, Some(head.last))),
+            None => Ok((Sequence::FIRST, None)),
+        }
+    }
+
+    /// Appends the record with the sequence that [`Self::next`] gave; returns the page
+    /// that it filled, if it did.
+    pub fn append(
+        &mut self,
+        register: &RegisterName,
+        owner: &OrganizationId,
+        sequence: Sequence,
+        record: RecordId,
+        row: Row,
+    ) -> Option<FullPage> {
+        let Some(head) = self.heads.get_mut(register) else {
+            let head = RegisterHead {
+                number: u32::try_from(self.heads.len()).unwrap_or(u32::MAX),
+                owner: owner.clone(),
+                first: record,
+                last: record,
+                sequence,
+                unpaged: vec![row.pack()],
+            };
+            self.heads.insert(register.clone(), head);
+            return None;
+        };
+        head.sequence = sequence;
+        head.last = record;
+        head.unpaged.push(row.pack());
+        (head.unpaged.len() == PAGE).then(|| FullPage {
+            register: head.number,
+            page: (head.sequence.get() - 1) / PAGE as u64,
+            rows: std::mem::take(&mut head.unpaged),
+        })
+    }
+
+    /// Appends all heads in the order of their numbers.
+    pub fn encode(&self, writer: &mut Writer) {
+        let mut heads: Vec<_> = self.heads.iter().collect();
+        heads.sort_unstable_by_key(|(_, head)| head.number);
+        writer.count(heads.len());
+        for (name, head) in heads {
+            writer.text(name.as_str());
+            writer.text(head.owner.as_str());
+            writer.raw(head.first.hash().as_bytes());
+            writer.raw(head.last.hash().as_bytes());
+            writer.u64(head.sequence.get());
+            writer.count(head.unpaged.len());
+            for row in &head.unpaged {
+                writer.raw(row);
+            }
+        }
+    }
+
+    /// Reads what [`Self::encode`] wrote.
+    ///
+    /// # Errors
+    /// [`Malformed`].
+    pub fn decode(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let mut registers = Self::default();
+        for number in 0..reader.count()? {
+            let name: RegisterName = reader.text()?.parse().map_err(|_| Malformed)?;
+            let head = RegisterHead {
+                number: u32::try_from(number).map_err(|_| Malformed)?,
+                owner: reader.text()?.parse().map_err(|_| Malformed)?,
+                first: RecordId::from_hash(Hash::from_bytes(reader.array()?)),
+                last: RecordId::from_hash(Hash::from_bytes(reader.array()?)),
+                sequence: Sequence::new(reader.u64()?).map_err(|_| Malformed)?,
+                unpaged: (0..reader.count()?).map(|_| reader.array()).collect::<Result<_, _>>()?,
+            };
+            if registers.heads.insert(name, head).is_some() {
+                return Err(Malformed);
+            }
+        }
+        Ok(registers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(index: u64) -> Row {
+        Row {
+            index: LogIndex::new(index).unwrap(),
+            received_at: Instant::from_millis(1_780_000_000_123),
+            class: Class::Dataset,
+            event: Event::HardLock,
+        }
+    }
+
+    fn id(byte: u64) -> RecordId {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&byte.to_be_bytes());
+        RecordId::from_hash(Hash::from_bytes(bytes))
+    }
+
+    #[test]
+    fn a_page_is_full_exactly_every_256_records() {
+        let mut registers = Registers::default();
+        let name: RegisterName = "trial:NCT04573309".parse().unwrap();
+        let owner: OrganizationId = "acme".parse().unwrap();
+        for number in 0..600 {
+            let (sequence, previous) = registers.next(&name).unwrap();
+            assert_eq!(sequence.get(), number + 1);
+            assert_eq!(previous, number.checked_sub(1).map(id));
+            let page = registers.append(&name, &owner, sequence, id(number), row(number));
+            assert_eq!(page.is_some(), (number + 1) % 256 == 0, "record {number}");
+            if let Some(page) = page {
+                assert_eq!(page.page, number / 256);
+                assert_eq!(Row::unpack(page.rows[0]), Ok(row(page.page * 256)));
+            }
+        }
+        let mut writer = Writer::default();
+        registers.encode(&mut writer);
+        let bytes = writer.finish();
+        let decoded = Registers::decode(&mut Reader::new(&bytes)).unwrap();
+        assert_eq!(decoded.next(&name), registers.next(&name));
+        assert_eq!(decoded.head(&name).unwrap().unpaged.len(), 600 % 256);
+        for length in 0..bytes.len() {
+            assert!(Registers::decode(&mut Reader::new(&bytes[..length])).is_err());
+        }
+    }
+}
