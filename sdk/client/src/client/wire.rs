@@ -1,0 +1,284 @@
+//! Between protobuf messages and the types of the core. Messages stay in this module and its
+//! neighbours.
+
+use bytes::Bytes;
+use trialseal_core::checkpoint::Origin;
+use trialseal_core::hash::{Hash, Salt};
+use trialseal_core::index::LogIndex;
+use trialseal_core::json::{self, Value};
+use trialseal_core::receipt::{
+    self, Evidence, Receipt, ReceiptPart, ReceiptRecord, ReceiptSubmission, ShownPart,
+};
+use trialseal_core::record::{Declared, Scope, What};
+use trialseal_proto::v1;
+
+use super::RecordPlace;
+use super::status::refused;
+use crate::accept::{Answer, Answered, ComposedParts, SealedParts};
+use crate::pending::OutgoingRef;
+use crate::submission::{Draft, Prepared};
+
+pub(super) fn submit_request(sent: OutgoingRef<'_>) -> v1::SubmitRequest {
+    use v1::submit_request::Submission;
+    let submission = match sent {
+        OutgoingRef::Prepared(sent) => Submission::Prepared(prepared(sent)),
+        OutgoingRef::Draft(sent) => Submission::Draft(draft(sent)),
+    };
+    v1::SubmitRequest {
+        submission: Some(submission),
+    }
+}
+
+pub(super) fn receipt_request(place: &RecordPlace) -> v1::GetReceiptRequest {
+    use v1::get_receipt_request::Record;
+    let record = match place {
+        RecordPlace::Index(index) => Record::Index(index.get()),
+        RecordPlace::Position(register, sequence) => Record::Position(v1::RegisterPosition {
+            register: register.to_string(),
+            sequence: sequence.get(),
+        }),
+    };
+    v1::GetReceiptRequest { record: Some(record) }
+}
+
+/// Whether the receipt is for the record that was asked for.
+pub(super) fn check_place(receipt: &Receipt, place: &RecordPlace) -> Result<(), String> {
+    let when = json::parse(receipt.record().when.text.as_bytes()).map_err(|error| error.to_string())?;
+    let number = |key: &str| when.get(key).and_then(Value::as_unsigned);
+    let same = match place {
+        RecordPlace::Index(index) => number("index") == Some(index.get()),
+        RecordPlace::Position(register, sequence) => {
+            number("sequence") == Some(sequence.get())
+                && when.get("register").and_then(Value::as_str) == Some(register.as_str())
+        }
+    };
+    if same {
+        Ok(())
+    } else {
+        Err("record: the receipt is for another record".to_owned())
+    }
+}
+
+fn prepared(sent: &Prepared) -> v1::Prepared {
+    v1::Prepared {
+        what: Some(prepared_part(sent.what())),
+        who: Some(prepared_part(sent.who())),
+        why: Some(prepared_part(sent.why())),
+        note: sent.note().to_owned(),
+    }
+}
+
+fn prepared_part(part: &ShownPart) -> v1::PreparedPart {
+    v1::PreparedPart {
+        salt: Bytes::copy_from_slice(part.salt.as_bytes()),
+        text: Bytes::copy_from_slice(part.text.as_bytes()),
+    }
+}
+
+fn draft(sent: &Draft) -> v1::Draft {
+    let what = sent.what();
+    let text = |value: Option<String>| value.unwrap_or_default();
+    v1::Draft {
+        idempotency_key: Bytes::copy_from_slice(sent.idempotency_key().as_bytes()),
+        register: what.register.to_string(),
+        class: what.class.to_string(),
+        event: what.event.to_string(),
+        version: text(what.version.as_ref().map(ToString::to_string)),
+        manifest: what.manifest.map(|manifest| v1::ManifestRoot {
+            root: Bytes::copy_from_slice(manifest.root.as_bytes()),
+            items: manifest.items,
+        }),
+        links: links(what),
+        scope: what.scope.as_ref().map(scope),
+        purpose: text(what.purpose.map(|code| code.to_string())),
+        sealed: what.sealed,
+        decision: text(what.decision.map(|code| code.to_string())),
+        affects: what.affects.iter().map(ToString::to_string).collect(),
+        basis: text(what.basis.map(|code| code.to_string())),
+        declared_at: text(what.declared_at.map(|declared| match declared {
+            Declared::At(instant) => instant.to_string(),
+            Declared::On(date) => date.to_string(),
+        })),
+        document_date: text(what.document_date.map(|date| date.to_string())),
+        decided_on: text(what.decided_on.map(|date| date.to_string())),
+        valid_from: text(what.valid_from.map(|date| date.to_string())),
+        valid_until: text(what.valid_until.map(|date| date.to_string())),
+        tz: text(what.tz.as_ref().map(ToString::to_string)),
+        source: what.source.as_ref().map(|source| v1::Source {
+            repository: text(source.repository.as_ref().map(ToString::to_string)),
+            commit: text(source.commit.as_ref().map(ToString::to_string)),
+            dirty: source.dirty,
+            run: text(source.run.as_ref().map(ToString::to_string)),
+        }),
+        transfer: what.transfer.as_ref().map(|transfer| v1::Transfer {
+            series: text(transfer.series.as_ref().map(ToString::to_string)),
+            number: transfer.number,
+            mode: text(transfer.mode.map(|code| code.to_string())),
+            test: transfer.test,
+        }),
+        consent: what.consent.as_ref().map(|consent| v1::Consent {
+            kind: text(consent.kind.as_ref().map(ToString::to_string)),
+            count: consent.count,
+            from: text(consent.from.map(|date| date.to_string())),
+        }),
+        retain_until: text(what.retain_until.map(|date| date.to_string())),
+        seen: what.seen.map(|seen| v1::Seen {
+            sequence: seen.sequence.get(),
+            record: Bytes::copy_from_slice(seen.record.as_bytes()),
+            index: seen.index.get(),
+        }),
+        reason: text(sent.why().reason.clone()),
+        remark: text(sent.why().remark.clone()),
+    }
+}
+
+fn links(what: &What) -> Vec<v1::Link> {
+    let link = |link: &trialseal_core::record::Link| v1::Link {
+        rel: link.rel.to_string(),
+        record: Bytes::copy_from_slice(link.record.as_bytes()),
+        index: link.index.get(),
+        log: link.log.as_ref().map(Origin::to_string).unwrap_or_default(),
+    };
+    what.links.iter().map(link).collect()
+}
+
+fn scope(scope: &Scope) -> v1::Scope {
+    fn texts<T: ToString>(values: &[T]) -> Vec<String> {
+        values.iter().map(ToString::to_string).collect()
+    }
+    match scope {
+        Scope::All => v1::Scope {
+            all: true,
+            ..Default::default()
+        },
+        Scope::Only(only) => v1::Scope {
+            all: false,
+            sites: texts(&only.sites),
+            countries: texts(&only.countries),
+            visits: texts(&only.visits),
+            forms: texts(&only.forms),
+            datasets: texts(&only.datasets),
+        },
+    }
+}
+
+/// The receipt of an answer. The error is a sentence.
+pub(super) fn receipt(message: Option<v1::Receipt>) -> Result<Receipt, String> {
+    let message = message.ok_or("parse: the answer has no receipt")?;
+    if message.format != receipt::FORMAT {
+        return Err(format!("parse: the receipt's format is {:?}", message.format));
+    }
+    let record = message.record.ok_or("parse: the receipt has no record")?;
+    let ReceiptPart::Shown(when) = part("when", record.when)? else {
+        return Err("parse: when is withheld".to_owned());
+    };
+    let record = ReceiptRecord::new(
+        part("what", record.what)?,
+        part("who", record.who)?,
+        part("why", record.why)?,
+        when,
+    );
+    let submission = message.submission.map(submission).transpose()?;
+    let evidence = message
+        .evidence
+        .into_iter()
+        .map(evidence)
+        .collect::<Result<_, _>>()?;
+    Receipt::new(record, submission, evidence).map_err(|error| format!("parse: {error}"))
+}
+
+fn part(name: &str, message: Option<v1::Part>) -> Result<ReceiptPart, String> {
+    let malformed = || format!("parse: the part {name} is malformed");
+    match message.ok_or_else(malformed)? {
+        v1::Part {
+            salt: Some(salt),
+            text: Some(text),
+            withheld: None,
+        } => {
+            let salt = Salt::from_slice(&salt).map_err(|_| malformed())?;
+            Ok(ReceiptPart::Shown(ShownPart { salt, text }))
+        }
+        v1::Part {
+            salt: None,
+            text: None,
+            withheld: Some(leaf),
+        } => Ok(ReceiptPart::Withheld(
+            Hash::from_hex(&leaf).map_err(|_| malformed())?,
+        )),
+        _ => Err(malformed()),
+    }
+}
+
+fn submission(message: v1::Submission) -> Result<ReceiptSubmission, String> {
+    let malformed = || "parse: the submission is malformed".to_owned();
+    match message {
+        v1::Submission {
+            note: Some(note),
+            withheld: None,
+        } => Ok(ReceiptSubmission::Note(note)),
+        v1::Submission {
+            note: None,
+            withheld: Some(hash),
+        } => Ok(ReceiptSubmission::Withheld(
+            Hash::from_hex(&hash).map_err(|_| malformed())?,
+        )),
+        _ => Err(malformed()),
+    }
+}
+
+fn evidence(message: v1::Evidence) -> Result<Evidence, String> {
+    if let Some(other) = message
+        .timestamps
+        .iter()
+        .find(|timestamp| timestamp.r#type != "rfc3161")
+    {
+        return Err(format!("parse: a timestamp of unknown type {:?}", other.r#type));
+    }
+    let tokens = message
+        .timestamps
+        .iter()
+        .map(|timestamp| timestamp.token.as_ref());
+    Ok(Evidence::with_tokens(message.proof, tokens))
+}
+
+/// The answer to a batch. The error is a sentence.
+pub(super) fn answer(message: v1::SubmitStreamResponse) -> Result<Answer, String> {
+    use v1::outcome::Outcome;
+    let hash = |bytes: &Bytes| Hash::from_slice(bytes).map_err(|error| format!("inclusion: {error}"));
+    let mut outcomes = Vec::with_capacity(message.outcomes.len());
+    for outcome in message.outcomes {
+        outcomes.push(match outcome.outcome {
+            Some(Outcome::Sealed(sealed)) => Answered::Sealed(sealed_parts(sealed)?),
+            Some(Outcome::Repeated(message)) => Answered::Repeated(receipt(Some(message))?),
+            Some(Outcome::Refused(status)) => Answered::Refused(refused(&status)),
+            None => return Err("parse: an outcome is missing".to_owned()),
+        });
+    }
+    Ok(Answer {
+        first_index: LogIndex::new(message.first_index).map_err(|error| error.to_string())?,
+        outcomes,
+        range_proof: message.range_proof.iter().map(hash).collect::<Result<_, _>>()?,
+        note: message.checkpoint,
+    })
+}
+
+fn sealed_parts(message: v1::Sealed) -> Result<SealedParts, String> {
+    let when = shown("when", message.when)?;
+    let composed = match message.composed {
+        None => None,
+        Some(parts) => Some(ComposedParts {
+            what: shown("what", parts.what)?,
+            who: shown("who", parts.who)?,
+            why: shown("why", parts.why)?,
+        }),
+    };
+    Ok(SealedParts { when, composed })
+}
+
+fn shown(name: &str, message: Option<v1::PreparedPart>) -> Result<ShownPart, String> {
+    let malformed = || format!("parse: the part {name} is malformed");
+    let message = message.ok_or_else(malformed)?;
+    let salt = Salt::from_slice(&message.salt).map_err(|_| malformed())?;
+    let text = String::from_utf8(message.text.into()).map_err(|_| malformed())?;
+    Ok(ShownPart { salt, text })
+}
