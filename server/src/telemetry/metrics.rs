@@ -257,6 +257,10 @@ fn observe(meter: &Meter, values: &Arc<Values>) {
             .with_callback(move |observer| observer.observe(read(&values), &[]))
             .build();
     }
+    observe_times(meter, values);
+}
+
+fn observe_times(meter: &Meter, values: &Arc<Values>) {
     let age = Arc::clone(values);
     meter
         .f64_observable_gauge("trialseal_checkpoint_age_seconds")
