@@ -4,10 +4,15 @@ use trialseal_core::checkpoint::Checkpoint;
 use trialseal_core::entry::Entry;
 use trialseal_core::hash::sha256;
 use trialseal_core::json;
+use trialseal_core::manifest::{Item, ItemPath};
 use trialseal_core::note::{SignedNote, VerifierKey};
+use trialseal_core::receipt::Receipt;
+use trialseal_core::record::What;
 use trialseal_core::tile::{self, TilePath};
 use trialseal_core::time::{Date, Instant};
 use trialseal_core::tlog_proof::TlogProof;
+use trialseal_core::trust::Trust;
+use trialseal_core::verify::{FileQuery, Outcome, verify};
 
 /// A target: its name, which is that of its folder in `corpus/`, and what it does.
 pub type Target = (&'static str, fn(&[u8]));
@@ -16,11 +21,15 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const TARGETS: &[Target] = &[
     ("entry", entry),
     ("json", json),
+    ("manifest", manifest),
     ("note", note),
+    ("receipt", receipt),
     ("tile", tile),
     ("time", time),
     ("tlog_proof", tlog_proof),
+    ("trust", trust),
     ("vkey", vkey),
+    ("what", what),
 ];
 
 /// The key of `corpus/note`, so that some notes verify.
@@ -108,5 +117,55 @@ pub fn time(bytes: &[u8]) {
     }
     if let Ok(date) = Date::parse(text) {
         assert_eq!(date.to_string(), text);
+    }
+}
+
+/// An item that is accepted is written canonically, and that reads back as itself.
+pub fn manifest(bytes: &[u8]) {
+    if let Ok(item) = Item::parse(bytes) {
+        assert_eq!(Item::parse(item.to_json().as_bytes()), Ok(item));
+    }
+    if let Ok(text) = core::str::from_utf8(bytes)
+        && let Ok(path) = ItemPath::new(text)
+    {
+        assert_eq!(path.as_str(), text);
+    }
+}
+
+/// A receipt keeps everything when it is written, and nothing is proven without trust.
+pub fn receipt(bytes: &[u8]) {
+    let report = Trust::parse("").map(|trust| {
+        verify(
+            bytes,
+            &trust,
+            Instant::from_seconds(2_000_000_000),
+            &FileQuery::None,
+        )
+    });
+    assert!(report.is_ok_and(|report| report.outcome != Outcome::Passed));
+    let Ok(receipt) = Receipt::parse(bytes) else {
+        return;
+    };
+    let written = receipt.to_json_pretty();
+    assert_eq!(Receipt::parse(written.as_bytes()).as_ref(), Ok(&receipt));
+    if let Some(manifest) = receipt.manifest() {
+        let _ = manifest.opening();
+    }
+}
+
+/// An error in a trust file stands on one of its lines.
+pub fn trust(bytes: &[u8]) {
+    let Ok(text) = core::str::from_utf8(bytes) else {
+        return;
+    };
+    if let Err(error) = Trust::parse(text) {
+        assert!((1..=text.matches('\n').count() + 1).contains(&error.line));
+    }
+}
+
+/// What is admitted is written as it was read, but for empty lists and `x-` keys below the top.
+pub fn what(bytes: &[u8]) {
+    if let Ok(what) = What::parse(bytes) {
+        assert_eq!(What::parse(what.to_json().as_bytes()), Ok(what));
     }
 }

@@ -194,9 +194,11 @@ fn timestamp(value: Value, place: &str) -> Result<Timestamp, ReceiptError> {
         .get("token")
         .and_then(Value::as_str)
         .unwrap_or_default();
-    if token.len().div_ceil(4) * 3 > MAX_TOKEN_BYTES + 2
-        || (timestamp.kind() == Some("rfc3161") && base64_decode(token).is_err())
-    {
+    let is_bounded = match timestamp.kind() {
+        Some("rfc3161") => base64_decode(token).is_ok_and(|token| token.len() <= MAX_TOKEN_BYTES),
+        _ => token.len() <= MAX_TOKEN_BYTES.div_ceil(3) * 4,
+    };
+    if !is_bounded {
         return Err(shape(
             place,
             "holds a token that is not base64, or has more than 64 KiB",

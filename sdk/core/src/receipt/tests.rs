@@ -1,1 +1,198 @@
+use super::*;
+use crate::hash::sha256;
+use crate::json;
 
+const FOLDER: &str = include_str!("../../tests/vectors/folder.receipt.json");
+const UNKNOWN_KEYS: &str = include_str!("../../tests/vectors/unknown-keys-ignored.receipt.json");
+const ONE: &str = include_str!("../../tests/vectors/one-of-three.receipt.json");
+const DRAFT: &str = include_str!("../../tests/vectors/draft.receipt.json");
+
+fn folder() -> Receipt {
+    Receipt::parse(FOLDER.as_bytes()).unwrap()
+}
+
+#[test]
+fn writing_keeps_every_value_and_the_order_of_the_specification() {
+    for text in [FOLDER, UNKNOWN_KEYS, ONE, DRAFT] {
+        let written = Receipt::parse(text.as_bytes()).unwrap().to_json_pretty();
+        let (before, after) = (
+            json::parse(text.as_bytes()).unwrap(),
+            json::parse(written.as_bytes()).unwrap(),
+        );
+        // The same keys with the same values, in whatever order they came.
+        assert_eq!(json::write(&before), json::write(&after));
+        assert_eq!(
+            Receipt::parse(written.as_bytes()).unwrap().to_json_pretty(),
+            written
+        );
+        let keys: Vec<&str> = after.keys().take(5).collect();
+        assert_eq!(keys, ["format", "record", "submission", "evidence", "manifest"]);
+    }
+    assert!(UNKNOWN_KEYS.contains("\"future\"") && UNKNOWN_KEYS.contains("\"someday\""));
+}
+
+#[test]
+fn pretty_print_is_pinned() {
+    let shown = |text: &str| ShownPart {
+        salt: Salt::from_bytes([0; 32]),
+        text: text.to_owned(),
+    };
+    let record = ReceiptRecord::new(
+        ReceiptPart::Shown(shown("{}")),
+        ReceiptPart::Withheld(sha256(b"")),
+        ReceiptPart::Shown(shown("")),
+        shown("{\"log\":\"\u{e9}\"}"),
+    );
+    let receipt = Receipt::new(
+        record,
+        None,
+        vec![Evidence::with_tokens("p\n".to_owned(), [&[1_u8][..]])],
+    )
+    .unwrap();
+    let salt = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    let expected = format!(
+        r#"{{
+  "format": "trialseal-receipt/v1",
+  "record": {{
+    "what": {{
+      "salt": "{salt}",
+      "text": "{{}}"
+    }},
+    "who": {{
+      "withheld": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    }},
+    "why": {{
+      "salt": "{salt}",
+      "text": ""
+    }},
+    "when": {{
+      "salt": "{salt}",
+      "text": "{{\"log\":\"{}\"}}"
+    }}
+  }},
+  "submission": null,
+  "evidence": [
+    {{
+      "proof": "p\n",
+      "timestamps": [
+        {{
+          "token": "AQ==",
+          "type": "rfc3161"
+        }}
+      ]
+    }}
+  ]
+}}
+"#,
+        '\u{e9}'
+    );
+    assert_eq!(receipt.to_json_pretty(), expected);
+    assert_eq!(receipt.evidence()[0].timestamps[0].token(), Some(vec![1]));
+}
+
+#[test]
+fn shapes_that_are_not_exact_are_refused_and_named() {
+    let name = |from: &str, to: &str| {
+        let changed = FOLDER.replacen(from, to, 1);
+        assert_ne!(changed, FOLDER, "{from}");
+        Receipt::parse(changed.as_bytes()).unwrap_err().to_string()
+    };
+    assert!(name("\"salt\"", "\"Salt\"").starts_with("record.what.salt is missing"));
+    assert!(name("\"salt\": \"", "\"more\": 1, \"salt\": \"").starts_with("record.what is neither"));
+    assert!(name("\"submission\"", "\"Submission\"").starts_with("submission is missing"));
+    assert!(name("\"note\": \"", "\"more\": 1, \"note\": \"").starts_with("submission is neither"));
+    assert!(name("\"timestamps\": []", "\"timestamps\": {}").starts_with("evidence[0].timestamps is not"));
+    assert!(name("\"timestamps\": []", "\"timestamps\": [1]").contains("not an object"));
+    let bad = "\"timestamps\": [{\"token\":\"A\",\"type\":\"rfc3161\"}]";
+    assert!(name("\"timestamps\": []", bad).contains("not base64"));
+    let many = format!("\"timestamps\": [{}]", vec!["{}"; 17].join(","));
+    assert!(name("\"timestamps\": []", &many).contains("more than 16"));
+    assert!(name("\"manifest\": {", "\"manifest\": {\"more\": 1,").starts_with("manifest is neither"));
+    assert!(name("trialseal-receipt/v1", "trialseal-receipt/v2").contains("format"));
+    let long = format!("{{\\\"x\\\":\\\"{}\\\",\\\"class\\\":", "y".repeat(1_025));
+    assert!(name("{\\\"class\\\":", &long).contains("1024"));
+}
+
+#[test]
+fn sizes_and_counts_are_bounded() {
+    let without = folder().without_manifest().to_json_pretty();
+    let padded = |length: usize| without.clone() + &" ".repeat(length - without.len());
+    assert!(Receipt::parse(padded(MAX_BYTES).as_bytes()).is_ok());
+    assert_eq!(
+        Receipt::parse(padded(MAX_BYTES + 1).as_bytes()),
+        Err(ReceiptError::TooLarge(MAX_BYTES + 1))
+    );
+    let with = FOLDER.to_owned() + &" ".repeat(2 * MAX_BYTES);
+    assert!(Receipt::parse(with.as_bytes()).is_ok());
+    let too_large = " ".repeat(MAX_BYTES_WITH_MANIFEST + 1);
+    assert!(matches!(
+        Receipt::parse(too_large.as_bytes()),
+        Err(ReceiptError::TooLarge(_))
+    ));
+    let evidence = |count| vec![Evidence::new(String::new()); count];
+    let made = |count| {
+        Receipt::new(
+            folder().record().clone(),
+            folder().submission().cloned(),
+            evidence(count),
+        )
+    };
+    assert!(made(1).is_ok() && made(16).is_ok());
+    assert_eq!(made(0), Err(ReceiptError::EvidenceCount(0)));
+    assert_eq!(made(17), Err(ReceiptError::EvidenceCount(17)));
+    let token = |bytes: usize| {
+        let token = crate::encoding::base64_encode(&vec![0; bytes]);
+        let stamped = format!("\"timestamps\": [{{\"token\":\"{token}\",\"type\":\"rfc3161\"}}]");
+        Receipt::parse(FOLDER.replacen("\"timestamps\": []", &stamped, 1).as_bytes())
+    };
+    assert!(token(MAX_TOKEN_BYTES).is_ok());
+    assert!(token(MAX_TOKEN_BYTES + 1).is_err());
+}
+
+#[test]
+fn evidence_is_appended_and_the_first_stamp_is_never_dropped() {
+    let mut receipt = folder();
+    let first = receipt.evidence()[0].clone();
+    receipt.append_evidence(Evidence::with_tokens(first.proof.clone(), [&[1_u8][..]]));
+    receipt.append_evidence(Evidence::with_tokens(first.proof.clone(), [&[1_u8][..], &[2]]));
+    assert_eq!(receipt.evidence().len(), 1);
+    assert_eq!(receipt.evidence()[0].timestamps.len(), 2);
+    let mut receipt = folder();
+    for number in 0..40_u8 {
+        let proof = format!("proof {number}");
+        receipt.append_evidence(match number {
+            3 | 5 => Evidence::with_tokens(proof, [&[number][..]]),
+            _ => Evidence::new(proof),
+        });
+    }
+    assert_eq!(receipt.evidence().len(), MAX_EVIDENCE);
+    assert_eq!(receipt.evidence()[0], first);
+    assert_eq!(receipt.evidence()[1].proof, "proof 3");
+    assert_eq!(receipt.evidence()[15].proof, "proof 39");
+}
+
+#[test]
+fn withholding_keeps_the_record() {
+    let receipt = folder();
+    let root = receipt.record().leaves().root();
+    for part in Part::ALL {
+        let less = receipt.clone().withholding(part);
+        assert_eq!(less.record().leaves().root(), root);
+        assert_eq!(Receipt::parse(less.to_json_pretty().as_bytes()).unwrap(), less);
+        let note_is_shown = matches!(less.submission(), Some(ReceiptSubmission::Note(_)));
+        assert_eq!(note_is_shown, part != Part::Who);
+        assert_eq!(less.manifest().is_some(), part != Part::What);
+    }
+}
+
+#[test]
+fn cutting_to_one_item_gives_the_vector() {
+    let cut = folder().with_one_item("datasets/adsl.xpt").unwrap();
+    let vector = Receipt::parse(ONE.as_bytes()).unwrap();
+    let (Some(ReceiptManifest::One(cut)), Some(ReceiptManifest::One(vector))) =
+        (cut.manifest(), vector.manifest())
+    else {
+        panic!("both show one item");
+    };
+    assert_eq!(json::write(cut), json::write(vector));
+}

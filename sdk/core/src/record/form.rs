@@ -15,9 +15,19 @@ use super::{FieldViolation, What, Who, Why};
 pub fn check_form(what: &What, who: Option<&Who>, why: &Why, signed: bool) -> Vec<FieldViolation> {
     let mut found = Vec::new();
     let mut refuse = |field: &str, problem: String| found.push(FieldViolation::new(field, problem));
-    check_event(what, signed, &mut refuse);
-    check_links(what, &mut refuse);
-    check_reason(what, why, &mut refuse);
+    if allowed(what.class, what.event) {
+        check_event(what, signed, &mut refuse);
+        check_links(what, &mut refuse);
+        check_reason(what, why, &mut refuse);
+    } else {
+        let known: Vec<&str> = events_of(what.class).map(Event::as_str).collect();
+        let problem = format!(
+            "does not stand with class {}; these do: {}",
+            what.class,
+            known.join(" ")
+        );
+        refuse("what.event", problem);
+    }
     check_register(what, who, &mut refuse);
     check_account(what, &mut refuse);
     if let Some(who) = who {
@@ -28,14 +38,6 @@ pub fn check_form(what: &What, who: Option<&Who>, why: &Why, signed: bool) -> Ve
 
 fn check_event(what: &What, signed: bool, refuse: &mut impl FnMut(&str, String)) {
     let (class, event) = (what.class, what.event);
-    if !allowed(class, event) {
-        let known: Vec<&str> = events_of(class).map(Event::as_str).collect();
-        refuse(
-            "what.event",
-            format!("does not stand with class {class}; these do: {}", known.join(" ")),
-        );
-        return;
-    }
     let needs = needs(class, event);
     for key in needs.keys.iter().filter(|key| !what.has(key)) {
         refuse(
