@@ -190,7 +190,8 @@ proptest! {
         let leaves: Vec<Hash> = manifest.items().iter().map(SaltedItem::leaf).collect();
         prop_assert_eq!(manifest.root(), naive_root(&leaves));
         let commitment = manifest.commitment();
-        let all = Opening::all(manifest.items().iter().map(|item| (item.salt.clone(), item.text.clone()))).unwrap();
+        let texts = manifest.items().iter().map(|item| (item.salt, item.text.clone()));
+        let all = Opening::all(texts).unwrap();
         prop_assert_eq!(all.verify(&commitment), Ok(()));
         let index = chosen.index(files.len());
         let opened = manifest.open_one(index).unwrap();

@@ -38,6 +38,9 @@ impl Judged {
     }
 }
 
+/// Picks the judgement of one step.
+type Column = fn(&Judgements) -> &Judgement;
+
 /// The four judgements of an element, and its independent time.
 struct Judgements {
     inclusion: Judgement,
@@ -54,7 +57,7 @@ pub(super) fn check(subject: &Subject<'_>, steps: &mut Steps) -> Vec<Judged> {
         .iter()
         .map(|evidence| judge(subject, evidence))
         .collect();
-    let columns: [(Step, fn(&Judgements) -> &Judgement); 4] = [
+    let columns: [(Step, Column); 4] = [
         (Step::Inclusion, |judgements| &judgements.inclusion),
         (Step::Log, |judgements| &judgements.log),
         (Step::Witnesses, |judgements| &judgements.witnesses),
