@@ -1,5 +1,7 @@
 //! The fuzz targets, run on their corpus and on a bounded number of mutations of it, the same each time.
 
+#![allow(clippy::unwrap_used, reason = "a missing corpus must fail the test")]
+
 #[allow(unreachable_pub, reason = "the fuzz crate exports the same file")]
 #[path = "../fuzz/src/targets.rs"]
 mod targets;
