@@ -372,6 +372,36 @@ fn a_segment_can_be_closed_early_so_that_it_can_be_released() {
 }
 
 #[test]
+fn segments_of_another_length_live_on_and_are_not_used_again() {
+    let fs = SimulatedFileSystem::new();
+    let (journal, frames) = filled(&fs, &[100; 6]);
+    drop(journal);
+    let longer = JournalOptions {
+        segment_bytes: 6 * BLOCK,
+        limit_bytes: 30 * BLOCK,
+        ..OPTIONS
+    };
+    let reopen = || {
+        let mut found = Vec::new();
+        let journal = Journal::open(
+            system(&fs),
+            Path::new(DIRECTORY),
+            longer,
+            &mut collect(&mut found),
+        );
+        (journal.unwrap(), found)
+    };
+    let (mut journal, found) = reopen();
+    assert_eq!(found, frames);
+    assert_eq!(journal.keeper().release(u64::MAX).unwrap(), 1);
+    let next = Remembered::new(12, 2, 100);
+    append(&mut journal, &next).unwrap();
+    assert_eq!(fs.metadata(&segment_path(3)).unwrap().unwrap().length, 6 * BLOCK);
+    drop(journal);
+    assert_eq!(reopen().1, [&frames[3..], &[next]].concat());
+}
+
+#[test]
 fn options_that_cannot_work_are_refused() {
     let bad = [
         JournalOptions {

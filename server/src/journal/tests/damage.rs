@@ -199,6 +199,74 @@ fn frames_of_a_file_s_earlier_life_are_nothing() {
     append(&mut journal, &Remembered::new(8, 2, 60)).unwrap();
 }
 
+/// Changes a frame's bytes and makes both checksums right again.
+fn forge(fs: &SimulatedFileSystem, segment: u64, offset: u64, at: usize, bytes: &[u8]) {
+    let path = segment_path(segment);
+    let mut contents = fs.read(&path, OPTIONS.segment_bytes).unwrap();
+    let forged = &mut contents[offset as usize..];
+    forged[at..at + bytes.len()].copy_from_slice(bytes);
+    let crc = crc32c::crc32c(&forged[..64]);
+    forged[64..68].copy_from_slice(&crc.to_le_bytes());
+    let length = frame::number_at(forged, 60) as usize;
+    if let Some(payload) = forged.get(72..72 + length) {
+        let crc = crc32c::crc32c_append(crc32c::crc32c(&forged[..68]), payload);
+        forged[68..72].copy_from_slice(&crc.to_le_bytes());
+    }
+    fs.open(&path, Access::ReadWrite)
+        .unwrap()
+        .write_at(0, &[&contents])
+        .unwrap();
+    fs.kill();
+}
+
+#[test]
+fn checksums_alone_do_not_make_a_frame() {
+    // Each at the last frame, so that nothing but the frame itself can tell. Does it end the journal, or refuse it?
+    let cases: [(&str, usize, &[u8], bool); 8] = [
+        ("a reserved byte is set", 10, &[1], false),
+        (
+            "the length reaches over the segment's end",
+            60,
+            &[0xff, 0xff, 0xff, 0xff],
+            false,
+        ),
+        ("the identity is another", 16, &[9], false),
+        ("the segment is another", 32, &[2], false),
+        ("the magic is another", 0, b"X", false),
+        ("the chain is broken", 12, &[1, 2, 3, 4], true),
+        ("a batch was left out", 40, &[3], true),
+        ("an index was left out", 48, &[3], true),
+    ];
+    for (name, at, bytes, refused) in cases {
+        let fs = SimulatedFileSystem::new();
+        let (_, frames) = filled(&fs, &[60, 60]);
+        forge(&fs, 1, 2 * BLOCK, at, bytes);
+        if refused {
+            check_corrupt(&fs, 1, 2 * BLOCK);
+        } else {
+            assert_eq!(open(&fs).unwrap().1, frames[..1], "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_later_frame_is_found_far_behind_a_damaged_one() {
+    let options = JournalOptions {
+        segment_bytes: 2 << 20,
+        limit_bytes: 8 << 20,
+        payload_bytes_max: 1 << 20,
+    };
+    let fs = SimulatedFileSystem::new();
+    let mut journal = Journal::create(system(&fs), Path::new(DIRECTORY), options, IDENTITY).unwrap();
+    for batch in 0..2 {
+        append(&mut journal, &Remembered::new(batch * 2, 2, 900_000)).unwrap();
+    }
+    drop(journal);
+    fs.flip(&segment_path(1), BLOCK + 500_000, 1).unwrap();
+    fs.kill();
+    check_corrupt(&fs, 1, BLOCK);
+}
+
 #[test]
 fn a_newer_version_is_refused_by_name() {
     let fs = SimulatedFileSystem::new();
