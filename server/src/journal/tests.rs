@@ -373,32 +373,38 @@ fn a_segment_can_be_closed_early_so_that_it_can_be_released() {
 
 #[test]
 fn segments_of_another_length_live_on_and_are_not_used_again() {
-    let fs = SimulatedFileSystem::new();
-    let (journal, frames) = filled(&fs, &[100; 6]);
-    drop(journal);
     let longer = JournalOptions {
         segment_bytes: 6 * BLOCK,
         limit_bytes: 30 * BLOCK,
         ..OPTIONS
     };
-    let reopen = || {
-        let mut found = Vec::new();
-        let journal = Journal::open(
-            system(&fs),
-            Path::new(DIRECTORY),
-            longer,
-            &mut collect(&mut found),
+    for (before, after, in_first) in [(OPTIONS, longer, 3), (longer, OPTIONS, 5)] {
+        let fs = SimulatedFileSystem::new();
+        let mut journal = Journal::create(system(&fs), Path::new(DIRECTORY), before, IDENTITY).unwrap();
+        let mut frames: Vec<_> = (0..2 * in_first)
+            .map(|batch| Remembered::new(batch * 2, 2, 100))
+            .collect();
+        for frame in &frames {
+            append(&mut journal, frame).unwrap();
+        }
+        drop(journal);
+        let reopen = || {
+            let mut found = Vec::new();
+            let journal = Journal::open(system(&fs), Path::new(DIRECTORY), after, &mut collect(&mut found));
+            (journal.unwrap(), found)
+        };
+        let (mut journal, found) = reopen();
+        assert_eq!(found, frames);
+        assert_eq!(journal.keeper().release(u64::MAX).unwrap(), 1);
+        frames.push(Remembered::new(4 * in_first, 2, 100));
+        append(&mut journal, &frames[2 * in_first as usize]).unwrap();
+        assert_eq!(
+            fs.metadata(&segment_path(3)).unwrap().unwrap().length,
+            after.segment_bytes
         );
-        (journal.unwrap(), found)
-    };
-    let (mut journal, found) = reopen();
-    assert_eq!(found, frames);
-    assert_eq!(journal.keeper().release(u64::MAX).unwrap(), 1);
-    let next = Remembered::new(12, 2, 100);
-    append(&mut journal, &next).unwrap();
-    assert_eq!(fs.metadata(&segment_path(3)).unwrap().unwrap().length, 6 * BLOCK);
-    drop(journal);
-    assert_eq!(reopen().1, [&frames[3..], &[next]].concat());
+        drop(journal);
+        assert_eq!(reopen().1, frames[in_first as usize..]);
+    }
 }
 
 #[test]
