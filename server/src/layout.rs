@@ -1,8 +1,10 @@
 //! Where everything lies in the notary's data directory.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use trialseal_core::tile::TilePath;
+
+use crate::config::Directories;
 
 /// Log entries in one tile, entry bundle and record bundle.
 pub const TILE: u64 = 256;
@@ -20,24 +22,21 @@ pub struct Layout {
     pub index: PathBuf,
     /// The signer's memory, outside the data directory by default.
     pub signer_state: PathBuf,
-    /// Held while a notary runs.
-    pub lock: PathBuf,
+}
+
+impl From<&Directories> for Layout {
+    fn from(directories: &Directories) -> Self {
+        Self {
+            public: directories.public.clone(),
+            private: directories.private.clone(),
+            journal: directories.journal.clone(),
+            index: directories.index.clone(),
+            signer_state: directories.signer_state.clone(),
+        }
+    }
 }
 
 impl Layout {
-    /// The usual folders below `data`.
-    #[must_use]
-    pub fn new(data: &Path, signer_state: PathBuf) -> Self {
-        Self {
-            public: data.join("public"),
-            private: data.join("private"),
-            journal: data.join("journal"),
-            index: data.join("index"),
-            signer_state,
-            lock: data.join("lock"),
-        }
-    }
-
     /// A full tile or entry bundle.
     #[must_use]
     pub fn public_tile(&self, path: &TilePath) -> PathBuf {
@@ -88,6 +87,8 @@ fn numbered(number: u64) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]

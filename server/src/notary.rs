@@ -550,6 +550,12 @@ impl Notary {
         *crate::state::write_lock(&self.queue) = None;
     }
 
+    /// True while the clock is too far behind the last record.
+    #[must_use]
+    pub fn clock_stepped_back(&self) -> bool {
+        self.shared.clock_stepped_back.load(Ordering::Acquire)
+    }
+
     /// True once a commit failed and the process must recover by starting again.
     #[must_use]
     pub fn failed(&self) -> bool {

@@ -194,7 +194,7 @@ impl Publisher {
             Ok(()) => true,
             Err(error) if error.is_fatal() => {
                 tracing::error!(%error, "the log's files contradict the log; sealing stops");
-                shared.failed.store(true, Ordering::Release);
+                shared.fail();
                 false
             }
             Err(error) => {

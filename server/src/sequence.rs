@@ -13,7 +13,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use tokio::{
-    sync::{OwnedSemaphorePermit, mpsc, oneshot},
+    sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot},
     task::JoinHandle,
 };
 use trialseal_core::time::Instant;
@@ -74,6 +74,20 @@ pub struct Shared {
     pub clock_stepped_back: AtomicBool,
     /// Remembered submissions.
     pub remembered: AtomicU64,
+    failure: Notify,
+}
+
+impl Shared {
+    /// Nothing is sealed from now on: the process must recover by starting again.
+    pub fn fail(&self) {
+        self.failed.store(true, Ordering::Release);
+        self.failure.notify_one();
+    }
+
+    /// Returns after [`Self::fail`]. For one caller.
+    pub async fn failure(&self) {
+        self.failure.notified().await;
+    }
 }
 
 /// Everything that the sequencer owns.
@@ -373,7 +387,7 @@ impl Run {
     /// After a failed commit nobody can know what is on record: say so to all who wait,
     /// and stop. The process recovers by starting again.
     fn fail(&mut self, waiting: Vec<Waiting>) -> bool {
-        self.shared.failed.store(true, Ordering::Release);
+        self.shared.fail();
         self.queue.close();
         for (reply, ..) in waiting {
             let _ = reply.send(Err(Refusal::OutcomeUnknown));

@@ -1,0 +1,152 @@
+//! The commands: what an operator types.
+
+use std::{
+    io::{self, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+use trialseal_core::{hash::Hash, index::LogSize};
+use trialseal_server::{
+    config::{ConfigError, ServeFlags},
+    keys::KeyError,
+    recover::OpenError,
+    serve::{self, ServeError},
+    signer_state::AcceptedHead,
+};
+
+mod accounts;
+mod init;
+
+/// Usage, not clap's 2.
+const EX_USAGE: u8 = 64;
+/// The service is not reachable.
+const EX_UNAVAILABLE: u8 = 69;
+/// Something failed.
+const EX_SOFTWARE: u8 = 70;
+/// Not allowed.
+const EX_NOPERM: u8 = 77;
+/// Configuration or keys.
+const EX_CONFIG: u8 = 78;
+
+/// The Trialseal notary: puts salted commitments to trial files on record.
+///
+/// Set up: trialseal-server init --dir /var/lib/trialseal --origin notary.example.org/2026 \
+///           --organization acme --member m-4k2v9 --passphrase-file /etc/trialseal/passphrase
+/// Run:    trialseal-server serve --dir /var/lib/trialseal
+/// Check:  trialseal-server audit --dir /var/lib/trialseal
+#[derive(Debug, Parser)]
+#[command(name = "trialseal-server", version, verbatim_doc_comment)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a new log: its folder, keys and configuration, a first organisation, member and token.
+    Init(init::Init),
+    /// Run the notary.
+    Serve(Serve),
+    /// Enrol organisations, while the notary runs.
+    #[command(subcommand)]
+    Organization(accounts::Organization),
+    /// Enrol or revoke members and their keys, while the notary runs.
+    #[command(subcommand)]
+    Member(accounts::Member),
+    /// Issue or revoke tokens, while the notary runs.
+    #[command(subcommand)]
+    Token(accounts::Token),
+}
+
+#[derive(Debug, clap::Args)]
+struct Serve {
+    #[command(flatten)]
+    flags: ServeFlags,
+    /// After restoring a backup: the size and root (base64) of the log as it is now, which become the newest.
+    #[arg(long, num_args = 2, value_names = ["SIZE", "ROOT"])]
+    accept_head: Option<Vec<String>>,
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    #[error("{0}")]
+    Usage(String),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error("{}: {error}", path.display())]
+    File { path: PathBuf, error: io::Error },
+    #[error("the notary does not answer on {}: {error}; is it running?", socket.display())]
+    Unreachable { socket: PathBuf, error: Box<dyn std::error::Error + Send + Sync> },
+    #[error("{0}")]
+    Refused(String),
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl CommandError {
+    /// Says it on standard error; the exit code is stable.
+    pub(crate) fn report(&self) -> ExitCode {
+        let code = match self {
+            Self::Usage(_) => EX_USAGE,
+            Self::Config(_) | Self::Keys(_) | Self::Serve(ServeError::Config(_) | ServeError::Keys(_)) => EX_CONFIG,
+            Self::Unreachable { .. } => EX_UNAVAILABLE,
+            Self::Refused(_) => EX_NOPERM,
+            Self::Serve(_) | Self::Open(_) | Self::File { .. } | Self::Failed(_) => EX_SOFTWARE,
+        };
+        // Nothing is left to be said if standard error is closed.
+        let _ = writeln!(io::stderr(), "trialseal-server: {self}");
+        ExitCode::from(code)
+    }
+}
+
+/// clap's own words, with our exit code; help and version are no errors.
+pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    if error.use_stderr() { ExitCode::from(EX_USAGE) } else { ExitCode::SUCCESS }
+}
+
+impl Arguments {
+    pub(crate) fn run(self) -> Result<(), CommandError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| CommandError::Failed(format!("the runtime cannot be started: {error}")))?;
+        match self.command {
+            Command::Init(init) => runtime.block_on(init.run()),
+            Command::Serve(serve) => {
+                let accepted = serve.accept_head.as_deref().map(accepted_head).transpose()?;
+                Ok(runtime.block_on(serve::serve(&serve.flags, accepted))?)
+            }
+            Command::Organization(command) => runtime.block_on(command.run()),
+            Command::Member(command) => runtime.block_on(command.run()),
+            Command::Token(command) => runtime.block_on(command.run()),
+        }
+    }
+}
+
+fn accepted_head(values: &[String]) -> Result<AcceptedHead, CommandError> {
+    let [size, root] = values else {
+        return Err(CommandError::Usage("--accept-head takes a size and a root".to_owned()));
+    };
+    let size: LogSize = size
+        .parse()
+        .map_err(|error| CommandError::Usage(format!("--accept-head: the size {size:?}: {error}")))?;
+    let root = Hash::from_base64(root)
+        .map_err(|error| CommandError::Usage(format!("--accept-head: the root {root:?}: {error}")))?;
+    Ok(AcceptedHead { size, root })
+}
+
+/// Results go to standard output.
+fn say(text: &str) -> Result<(), CommandError> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{text}").map_err(|error| CommandError::Failed(format!("standard output: {error}")))
+}

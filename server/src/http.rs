@@ -1,0 +1,90 @@
+//! The HTTP edge: checkpoint, tiles and entries of the public log, health and metrics.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Path, State},
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse as _, Response},
+    routing::get,
+};
+use trialseal_core::tile::TilePath;
+
+use crate::{notary::Notary, refusal::Refusal};
+
+/// What never changes may be kept for a year: a full tile, and a prefix of one.
+const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+const FRESH: HeaderValue = HeaderValue::from_static("no-cache");
+const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream");
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+const METRICS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+
+/// The routes. Tiles lie below the path of the log's origin, as C2SP tlog-tiles has it.
+pub fn router(notary: Arc<Notary>) -> Router {
+    let prefix = notary.origin.as_str().split_once('/').map_or("", |(_, path)| path);
+    let prefix = if prefix.is_empty() { String::new() } else { format!("/{}", prefix.trim_end_matches('/')) };
+    Router::new()
+        .route(&format!("{prefix}/checkpoint"), get(checkpoint))
+        .route(&format!("{prefix}/tile/{{*path}}"), get(tile))
+        .route("/healthz", get(healthz))
+        .route("/metrics", get(metrics))
+        .with_state(notary)
+}
+
+async fn checkpoint(State(notary): State<Arc<Notary>>) -> Response {
+    let note = notary.published().note.to_string();
+    ([(header::CONTENT_TYPE, TEXT), (header::CACHE_CONTROL, FRESH)], note).into_response()
+}
+
+async fn tile(State(notary): State<Arc<Notary>>, Path(path): Path<String>) -> Response {
+    let Ok(path) = TilePath::parse(&format!("tile/{path}")) else {
+        return refused(StatusCode::NOT_FOUND, "no such tile\n");
+    };
+    let read = tokio::task::spawn_blocking(move || {
+        notary.view.tile(&path).map_err(|error| notary.internal(&error))
+    });
+    match read.await.unwrap_or(Err(Refusal::Internal)) {
+        Ok(Some(bytes)) => {
+            let headers = [(header::CONTENT_TYPE, OCTETS), (header::CACHE_CONTROL, IMMUTABLE)];
+            (headers, Body::from(bytes)).into_response()
+        }
+        Ok(None) => refused(StatusCode::NOT_FOUND, "the log does not reach so far\n"),
+        Err(_) => refused(StatusCode::INTERNAL_SERVER_ERROR, "the tile cannot be read\n"),
+    }
+}
+
+async fn healthz(State(notary): State<Arc<Notary>>) -> Response {
+    let stopped = if notary.failed() {
+        Err(Refusal::OutcomeUnknown)
+    } else if notary.clock_stepped_back() {
+        Err(Refusal::ClockSteppedBack)
+    } else {
+        notary.ready()
+    };
+    let head = notary.view.head();
+    let listing = if notary.listing.rebuilding() { "rebuilding" } else { "whole" };
+    let facts = format!(
+        "size {}\npublished {}\nlisting {listing} to {}\n",
+        head.size,
+        notary.published().size,
+        notary.listing.followed()
+    );
+    match stopped {
+        Ok(()) => ([(header::CACHE_CONTROL, FRESH)], format!("ok\n{facts}")).into_response(),
+        Err(refusal) => {
+            let text = format!("not sealing: {refusal}\nreason {}\n{facts}", refusal.reason());
+            refused(StatusCode::SERVICE_UNAVAILABLE, text)
+        }
+    }
+}
+
+async fn metrics(State(notary): State<Arc<Notary>>) -> Response {
+    notary.gauges();
+    ([(header::CONTENT_TYPE, METRICS), (header::CACHE_CONTROL, FRESH)], notary.metrics.encode()).into_response()
+}
+
+fn refused(status: StatusCode, text: impl Into<Body>) -> Response {
+    (status, [(header::CONTENT_TYPE, TEXT), (header::CACHE_CONTROL, FRESH)], text.into()).into_response()
+}
