@@ -209,6 +209,12 @@ impl Object {
         }
     }
 
+    /// Appends the keys of `other`, which this object is known not to have: looking for each would take
+    /// quadratic time in a hostile object.
+    pub(crate) fn append_new(&mut self, other: &Object) {
+        self.0.extend_from_slice(&other.0);
+    }
+
     /// Removes `key` and returns the value it had; the others keep their order.
     pub fn remove(&mut self, key: &str) -> Option<Value> {
         let place = self.0.iter().position(|(own, _)| own == key)?;

@@ -34,16 +34,19 @@ impl Receipt {
     /// takes the new timestamps. Beyond 16 elements the oldest goes that is neither the first nor
     /// the first with a timestamp.
     pub fn append_evidence(&mut self, evidence: Evidence) {
-        if let Some(same) = self.evidence.iter_mut().find(|own| own.proof == evidence.proof) {
+        let is_same = |own: &&mut Evidence| {
+            let unknown =
+                own.unknown.is_empty() || evidence.unknown.is_empty() || own.unknown == evidence.unknown;
+            own.proof == evidence.proof && unknown
+        };
+        if let Some(same) = self.evidence.iter_mut().find(is_same) {
             for timestamp in evidence.timestamps {
                 if !same.timestamps.contains(&timestamp) && same.timestamps.len() < MAX_TIMESTAMPS {
                     same.timestamps.push(timestamp);
                 }
             }
-            for (key, value) in evidence.unknown.iter() {
-                if !same.unknown.contains_key(key) {
-                    same.unknown.insert(key, value.clone());
-                }
+            if same.unknown.is_empty() {
+                same.unknown = evidence.unknown;
             }
             return;
         }

@@ -196,3 +196,31 @@ fn cutting_to_one_item_gives_the_vector() {
     };
     assert_eq!(json::write(cut), json::write(vector));
 }
+
+#[test]
+fn many_unknown_keys_are_kept() {
+    let unknown: String = (0..60_000).map(|number| format!("\"k{number}\":1,")).collect();
+    let text = FOLDER.replacen('{', &format!("{{{unknown}"), 1);
+    let receipt = Receipt::parse(text.as_bytes()).unwrap();
+    let again = Receipt::parse(receipt.to_json_pretty().as_bytes()).unwrap();
+    assert_eq!(again, receipt);
+    assert_eq!(again.unknown.len(), 60_000);
+}
+
+#[test]
+fn evidence_with_other_unknown_keys_is_kept_beside() {
+    let mut with_cose = folder().evidence()[0].clone();
+    with_cose.unknown.insert("cose", "AAAA");
+    let mut receipt = folder();
+    receipt.append_evidence(with_cose.clone());
+    assert_eq!(
+        (receipt.evidence().len(), receipt.evidence()[0].cose()),
+        (1, Some("AAAA"))
+    );
+    with_cose.unknown.insert("cose", "BBBB");
+    receipt.append_evidence(with_cose);
+    assert_eq!(
+        (receipt.evidence().len(), receipt.evidence()[0].cose()),
+        (2, Some("AAAA"))
+    );
+}

@@ -23,7 +23,9 @@ pub(super) fn receipt(receipt: &Receipt) -> String {
     if let Some(manifest) = &receipt.manifest {
         top.insert("manifest", manifest.to_object());
     }
-    append(&mut top, &receipt.unknown);
+    // Unknown keys come after the known ones, in the order in which they came. Reading has taken the
+    // known ones out of them.
+    top.append_new(&receipt.unknown);
     let mut text = String::new();
     write_object(&mut text, &top, 0);
     text.push('\n');
@@ -36,7 +38,7 @@ fn record(record: &ReceiptRecord) -> Object {
     object.insert("who", part(&record.who));
     object.insert("why", part(&record.why));
     object.insert("when", shown(&record.when));
-    append(&mut object, &record.unknown);
+    object.append_new(&record.unknown);
     object
 }
 
@@ -62,7 +64,7 @@ fn evidence(evidence: &Evidence) -> Value {
         .iter()
         .map(|timestamp| Value::Object(timestamp.0.clone()));
     object.insert("timestamps", Value::Array(timestamps.collect()));
-    append(&mut object, &evidence.unknown);
+    object.append_new(&evidence.unknown);
     Value::Object(object)
 }
 
@@ -70,13 +72,6 @@ fn single(key: &str, text: String) -> Value {
     let mut object = Object::new();
     object.insert(key, text);
     Value::Object(object)
-}
-
-/// Unknown keys come after the known ones, in the order in which they came.
-fn append(object: &mut Object, unknown: &Object) {
-    for (key, value) in unknown.iter() {
-        object.insert(key, value.clone());
-    }
 }
 
 fn write_value(text: &mut String, value: &Value, depth: usize) {

@@ -68,3 +68,35 @@ fn no_byte_of_a_proof_or_a_checkpoint_can_change() {
     check("folder.receipt.json", &["proof"], 1);
     check("two-evidence-elements.receipt.json", &["proof"], 7);
 }
+
+#[test]
+fn no_byte_of_the_whole_file_can_change() {
+    let trust = trust();
+    let query = FileQuery::One {
+        item: None,
+        name: "adsl.xpt".to_owned(),
+        digests: adsl(),
+    };
+    for name in [
+        "folder.receipt.json",
+        "one-of-three.receipt.json",
+        "withheld.receipt.json",
+    ] {
+        let receipt = read_vector(name);
+        let text = std::str::from_utf8(&receipt).unwrap();
+        // Under another name these are keys that are not known: no timestamps, as before, and no
+        // manifest to compare the file with.
+        let key = |key: &str| text.find(key).map(|start| start..start + key.len()).unwrap();
+        let (timestamps, manifest) = (key("\"timestamps\""), key("\"manifest\": {\n"));
+        let mut changed = receipt.clone();
+        for place in (0..receipt.len()).filter(|place| !timestamps.contains(place)) {
+            changed[place] ^= 0x01;
+            let is_blank = changed[place].is_ascii_whitespace() && receipt[place].is_ascii_whitespace();
+            let outcome = verify(&changed, &trust, at(), &query).outcome;
+            let refused = outcome == Outcome::Failed
+                || (outcome == Outcome::Indeterminate && manifest.contains(&place));
+            assert!(is_blank || refused, "{name}, byte {place}: {outcome}");
+            changed[place] = receipt[place];
+        }
+    }
+}
