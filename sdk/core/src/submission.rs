@@ -12,10 +12,17 @@
 
 use std::fmt;
 
+use hkdf::Hkdf;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
 use crate::checkpoint::Origin;
 use crate::encoding::{hex_decode, hex_encode};
 use crate::hash::{Hash, sha256};
+use crate::manifest::Manifest;
 use crate::note::{Ed25519SigningKey, SignedNote, VerifierKey};
+use crate::record::What;
 use crate::time::Instant;
 
 const HEADER: &str = "trialseal/submission/v1";
@@ -32,6 +39,42 @@ impl IdempotencyKey {
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
+    }
+
+    /// The key that a repeated run of a pipeline makes again, where salts are derived too. It is keyed
+    /// with the member's key seed, so that it tells nothing about what is submitted:
+    /// `HMAC-SHA-256(HKDF-SHA-256(seed, info = "trialseal/idempotency/v1"), m)`, `m` = register, class,
+    /// event, version, run, then for each item in path order its path and its raw SHA-256, each with a
+    /// big-endian u32 length before it, an absent field empty.
+    #[must_use]
+    pub fn derive(seed: &[u8; 32], what: &What, manifest: Option<&Manifest>) -> Self {
+        // A block of SHA-256: HMAC fills a shorter key with zeros.
+        let mut key = Zeroizing::new([0; 64]);
+        // 32 bytes are one block of SHA-256; HKDF fails only beyond 255 blocks.
+        let expanded = Hkdf::<Sha256>::new(None, seed).expand(b"trialseal/idempotency/v1", &mut key[..32]);
+        debug_assert!(expanded.is_ok());
+        let mut mac = Hmac::<Sha256>::new(&(*key).into());
+        let mut field = |bytes: &[u8]| {
+            // Every field is bounded far below 4 GiB by its own type.
+            mac.update(&(bytes.len() as u32).to_be_bytes());
+            mac.update(bytes);
+        };
+        field(what.register.as_str().as_bytes());
+        field(what.class.as_str().as_bytes());
+        field(what.event.as_str().as_bytes());
+        field(
+            what.version
+                .as_ref()
+                .map_or("", |version| version.as_str())
+                .as_bytes(),
+        );
+        let run = what.source.as_ref().and_then(|source| source.run.as_ref());
+        field(run.map_or("", |run| run.as_str()).as_bytes());
+        for item in manifest.map_or(&[][..], Manifest::items) {
+            field(item.item.path.as_str().as_bytes());
+            field(&item.item.sha256);
+        }
+        Self(mac.finalize().into_bytes().into())
     }
 
     /// The 32 bytes.
@@ -178,3 +221,6 @@ pub fn verify(note: &str, key: &VerifierKey) -> Result<VerifiedSubmission, Submi
 pub fn digest(note: &str) -> Hash {
     sha256(note.as_bytes())
 }
+
+#[cfg(test)]
+mod tests;
