@@ -22,7 +22,7 @@ use crate::submission::Prepared;
 #[derive(Debug)]
 pub enum BatchOutcome {
     /// Sealed now; verified.
-    Sealed(SealedRecord),
+    Sealed(Box<SealedRecord>),
     /// On record already; its receipt, verified.
     Repeated(Box<Recorded>),
     /// Refused; nothing of it is stored.
@@ -236,7 +236,7 @@ fn prove(
         .map_err(|error| format!("inclusion: {error}"))?;
     let (tree, note): (_, Arc<str>) = (Arc::new(tree), note.into());
     let finish = |one: Unproven| {
-        BatchOutcome::Sealed(SealedRecord {
+        BatchOutcome::Sealed(Box::new(SealedRecord {
             record: one.parts.leaves().root(),
             parts: one.parts,
             submission: one.submission,
@@ -244,7 +244,7 @@ fn prove(
             facts: one.facts,
             tree: Arc::clone(&tree),
             note: Arc::clone(&note),
-        })
+        }))
     };
     Ok(unproven.into_iter().map(finish).collect())
 }

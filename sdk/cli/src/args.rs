@@ -1,0 +1,226 @@
+//! The arguments, with examples in the help.
+
+mod submit;
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, Parser, Subcommand};
+use trialseal::core::hash::RecordId;
+use trialseal::core::identifiers::{MemberId, OrganizationId, RegisterName};
+use trialseal::core::index::LogIndex;
+use trialseal::core::time::Instant;
+use trialseal::{Class, Enrolment, Event, Role, SignerKind};
+
+pub(crate) use submit::{LinkTarget, Submit};
+
+/// Notarize clinical-trial files, and verify receipts.
+///
+/// What is sent are salted commitments, never a file. `verify` opens no socket.
+#[derive(Parser)]
+#[command(version, max_term_width = 100, after_help = EXIT_CODES)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Print one JSON object instead of text
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// The configuration file; by default trialseal/config.toml in your configuration folder
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0 done, PROVEN   1 DISPROVEN, ALTERED, MISSING, REFUSED   2 NOT PROVABLE, UNKNOWN   3 PENDING
+  64 usage   65 bad input or conflict   66 file missing   73 receipt cannot be written
+  75 a retry is safe   77 not allowed   78 configuration or trust";
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    Keygen(Keygen),
+    Login(Login),
+    Submit(Box<Submit>),
+    Verify(Verify),
+    Show(Show),
+    List(List),
+    Get(Get),
+    Status(Status),
+}
+
+/// Make a member's signing key, encrypted with a passphrase
+///
+/// Writes the private key to FILE and the public key to FILE.pub, and prints the public key:
+/// send that to the operator of the notary, who enrols it.
+#[derive(Args)]
+#[command(after_help = "\
+Example:
+  trialseal keygen member.key --organization acme --member m-4k2v9")]
+pub(crate) struct Keygen {
+    /// Where to write the private key
+    #[arg(value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Your organisation's id
+    #[arg(long, value_parser = parse::<OrganizationId>)]
+    pub(crate) organization: OrganizationId,
+    /// Your member id, pseudonymous
+    #[arg(long, value_parser = parse::<MemberId>)]
+    pub(crate) member: MemberId,
+    /// Read the passphrase from the first line of this file instead of the terminal
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+}
+
+/// Remember a notary, its trust file, your token and your key
+///
+/// The token is read from the terminal, from --token-file, or from standard input; never from an
+/// argument. It is stored in the configuration file, mode 0600.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  trialseal login https://notary.example.org --trust trust.toml --key member.key --name 'Jane Doe'
+  trialseal login https://notary.example.org --trust trust.toml --token-file token   (drafts only)")]
+pub(crate) struct Login {
+    /// The notary, https://host:port
+    pub(crate) endpoint: String,
+    /// The trust file: which log keys you trust
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust: PathBuf,
+    /// Read the token from this file; - is standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Your private key; without it you can only send drafts
+    #[arg(long, value_name = "FILE", requires = "name")]
+    pub(crate) key: Option<PathBuf>,
+    /// Your printed name, as it stands in every record that you sign
+    #[arg(long, requires = "key")]
+    pub(crate) name: Option<String>,
+    /// Whether a person or a system signs
+    #[arg(long, default_value = "person", value_parser = parse::<SignerKind>)]
+    pub(crate) kind: SignerKind,
+    /// As what you usually sign
+    #[arg(long, requires = "key", value_parser = parse::<Role>)]
+    pub(crate) role: Option<Role>,
+    /// The record that enrolled the key; by default it is looked up
+    #[arg(long, requires = "key", value_name = "INDEX:RECORD", value_parser = enrolment)]
+    pub(crate) enrolment: Option<Enrolment>,
+    /// Trust this certificate authority instead of the system's, PEM
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_certificate: Option<PathBuf>,
+}
+
+/// Verify a file or a folder against its receipt, offline
+///
+/// The receipt is by default PATH.receipt.json. A PATH that ends in .receipt.json is verified by
+/// itself. The trust file is by default the one given at login.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  trialseal verify sap-v2.0.pdf --trust trust.toml
+  trialseal verify ./from-cro --receipt lock-1.1.receipt.json --trust trust.toml
+  trialseal verify sap-v2.0.pdf.receipt.json --trust trust.toml --json")]
+pub(crate) struct Verify {
+    /// A file, a folder, or a receipt
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// The receipt, where it does not lie beside the file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) receipt: Option<PathBuf>,
+    /// The trust file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust: Option<PathBuf>,
+    /// The file's path in the manifest, where its name does not tell
+    #[arg(long, value_name = "PATH")]
+    pub(crate) item: Option<String>,
+    /// Judge at this instant instead of now
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    pub(crate) at: Option<Instant>,
+    /// A file in the folder that is not on record disproves
+    #[arg(long)]
+    pub(crate) exact: bool,
+}
+
+/// Show what a receipt says, without verifying it
+#[derive(Args)]
+#[command(after_help = "\
+Example:
+  trialseal show sap-v2.0.pdf.receipt.json")]
+pub(crate) struct Show {
+    /// The receipt
+    pub(crate) receipt: PathBuf,
+}
+
+/// List your registers, or the records of one
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  trialseal list
+  trialseal list trial:NCT04573309 --class dataset")]
+pub(crate) struct List {
+    /// The register; without it the registers are listed
+    #[arg(value_parser = parse::<RegisterName>)]
+    pub(crate) register: Option<RegisterName>,
+    /// Only this class
+    #[arg(long, requires = "register", value_parser = parse::<Class>)]
+    pub(crate) class: Option<Class>,
+    /// Only this event
+    #[arg(long, requires = "register", value_parser = parse::<Event>)]
+    pub(crate) event: Option<Event>,
+    /// Only records received at or after this instant
+    #[arg(long, requires = "register", value_name = "INSTANT", value_parser = instant)]
+    pub(crate) from: Option<Instant>,
+    /// Only records received before this instant
+    #[arg(long, requires = "register", value_name = "INSTANT", value_parser = instant)]
+    pub(crate) until: Option<Instant>,
+}
+
+/// Fetch a fresh receipt of a record, and verify it
+///
+/// If FILE holds the receipt of the same record, the new evidence is appended and nothing in it
+/// is lost.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  trialseal get 42 --receipt sap-v2.0.pdf.receipt.json
+  trialseal get trial:NCT04573309 3 --receipt record-3.receipt.json")]
+pub(crate) struct Get {
+    /// The record's log index, or its register
+    #[arg(value_name = "INDEX|REGISTER")]
+    pub(crate) record: String,
+    /// The record's place in the register, from 1
+    pub(crate) sequence: Option<u64>,
+    /// Where to save the receipt; by default record-INDEX.receipt.json
+    #[arg(long, value_name = "FILE")]
+    pub(crate) receipt: Option<PathBuf>,
+}
+
+/// Show the notary's newest checkpoint, your account and what is pending
+#[derive(Args)]
+pub(crate) struct Status {}
+
+/// Reads a value with its `FromStr`.
+pub(crate) fn parse<T>(text: &str) -> Result<T, String>
+where
+    T: FromStr,
+    T::Err: std::fmt::Display,
+{
+    text.parse().map_err(|error: T::Err| error.to_string())
+}
+
+pub(crate) fn instant(text: &str) -> Result<Instant, String> {
+    Instant::parse(text).map_err(|error| error.to_string())
+}
+
+/// `INDEX:RECORD`.
+pub(crate) fn enrolment(text: &str) -> Result<Enrolment, String> {
+    let (index, record) = text
+        .split_once(':')
+        .ok_or("expected INDEX:RECORD, e.g. 2:0e0e...")?;
+    let index = index
+        .parse()
+        .map_err(|_| "the index is not a number".to_owned())?;
+    Ok(Enrolment {
+        index: LogIndex::new(index).map_err(|error| error.to_string())?,
+        record: RecordId::from_hex(record).map_err(|error| error.to_string())?,
+    })
+}

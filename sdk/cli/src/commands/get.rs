@@ -1,0 +1,97 @@
+//! `trialseal get`: a fresh receipt, appended to the one that is there.
+
+use std::path::{Path, PathBuf};
+
+use trialseal::RecordPlace;
+use trialseal::core::index::{LogIndex, Sequence};
+use trialseal::core::receipt::Receipt;
+use trialseal::durable;
+
+use super::block_on;
+use super::receipt_file::{self, Parts};
+use crate::args::Get;
+use crate::config::Place;
+use crate::errors::{self, Ended, bad_input};
+use crate::outcome::{Answer, Exit};
+
+/// Seconds to wait for the notary.
+const DEADLINE_S: u64 = 30;
+
+pub(crate) fn run(command: &Get, place: &Place) -> Result<Answer, Ended> {
+    let config = place.read()?;
+    let wanted = wanted(command)?;
+    if let Some(path) = &command.receipt {
+        durable::check_writable(path).map_err(|error| errors::cannot_write(path, &error))?;
+    }
+    let fresh = block_on(async {
+        let client = config.connect(DEADLINE_S).await?;
+        client.receipt(&wanted).await.map_err(errors::client)
+    })?;
+    let parts = Parts::of(&fresh);
+    let path = match &command.receipt {
+        Some(path) => path.clone(),
+        None => PathBuf::from(format!("record-{}{}", parts.when("index"), receipt_file::ENDING)),
+    };
+    let (receipt, before) = merged(&path, fresh)?;
+    receipt_file::save(&path, &receipt).map_err(|error| errors::cannot_write(&path, &error))?;
+    let sentence = format!(
+        "{}: record {} ({}; {}).",
+        path.display(),
+        parts.when("index"),
+        parts.subject(),
+        parts.when("register")
+    );
+    let answer = Answer::new(Exit::Done, "SAVED", sentence);
+    let answer = match before {
+        Some(_) => answer.because(format!(
+            "It now has {} evidence elements; none was lost.",
+            receipt.evidence().len()
+        )),
+        None => answer.because("It has no manifest: that stays with whoever submitted it."),
+    };
+    Ok(answer
+        .with("receipt", path.display().to_string())
+        .with("record", receipt.record().leaves().root().to_hex())
+        .with("evidence", receipt.evidence().len()))
+}
+
+fn wanted(command: &Get) -> Result<RecordPlace, Ended> {
+    let wrong = |error: &dyn std::fmt::Display| bad_input(errors::sentence(&error.to_string()));
+    match command.sequence {
+        None => {
+            let index = command.record.parse().map_err(|_| {
+                bad_input("Name a record by its log index, or by its register and its place in it.")
+            })?;
+            Ok(RecordPlace::Index(
+                LogIndex::new(index).map_err(|error| wrong(&error))?,
+            ))
+        }
+        Some(sequence) => {
+            let register = command
+                .record
+                .parse()
+                .map_err(|error: trialseal::core::identifiers::RegisterError| wrong(&error))?;
+            let sequence = Sequence::new(sequence).map_err(|error| wrong(&error))?;
+            Ok(RecordPlace::Position(register, sequence))
+        }
+    }
+}
+
+/// The receipt that is there with the new evidence appended; else the fresh one.
+fn merged(path: &Path, fresh: Receipt) -> Result<(Receipt, Option<usize>), Ended> {
+    if !path.exists() {
+        return Ok((fresh, None));
+    }
+    let mut own = receipt_file::read(path)?;
+    if own.record().leaves() != fresh.record().leaves() {
+        return Err(bad_input(format!(
+            "{} is the receipt of another record; it was left as it is.",
+            path.display()
+        )));
+    }
+    let before = own.evidence().len();
+    for element in fresh.evidence() {
+        own.append_evidence(element.clone());
+    }
+    Ok((own, Some(before)))
+}

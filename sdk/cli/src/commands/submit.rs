@@ -1,0 +1,235 @@
+//! `trialseal submit`: the bytes are kept before they are sent, and until the receipt is saved.
+
+mod fields;
+mod files;
+mod send;
+
+use std::path::{Path, PathBuf};
+
+use trialseal::core::checkpoint::Origin;
+use trialseal::core::hash::{Hash, sha256_of};
+use trialseal::{
+    Class, Event, HashedFile, Meaning, MemberKey, Outgoing, Pending, PendingFolder, Signatory, SignerKind,
+    Submission, durable, now,
+};
+
+use crate::args::Submit;
+use crate::config::{Config, Place};
+use crate::errors::{self, Ended, configuration};
+use crate::outcome::{Answer, Printer};
+use crate::{progress, secrets};
+
+/// One record that is to be made.
+struct Job {
+    submission: Submission,
+    receipt: PathBuf,
+    request: Hash,
+}
+
+pub(crate) fn run(command: &Submit, place: &Place, printer: &Printer) -> Result<Answer, Ended> {
+    let config = place.read()?;
+    let groups = files::gather(command)?;
+    for group in &groups {
+        durable::check_writable(&group.receipt)
+            .map_err(|error| errors::cannot_write(&group.receipt, &error))?;
+    }
+    let links = fields::links(&command.links)?;
+    let meaning = signed_as(command, &config)?;
+    let mut jobs = Vec::with_capacity(groups.len());
+    for group in groups {
+        let hashed = progress::hash(&group.files, printer.is_json())?;
+        let submission = fields::submission(command, &links, &hashed);
+        let submission = match meaning {
+            Some((role, meaning)) => submission.signed_as(role, meaning),
+            None => submission,
+        };
+        let request = request(&config, command, &submission, &hashed, &group.receipt);
+        jobs.push(Job {
+            submission,
+            receipt: group.receipt,
+            request,
+        });
+    }
+    let folder = PendingFolder::below(Path::new(""));
+    let waiting = prepare(command, &config, jobs, &folder, printer)?;
+    send::all(command, &config, waiting, &folder, printer)
+}
+
+/// As what and with which meaning it is signed; none for a draft.
+fn signed_as(command: &Submit, config: &Config) -> Result<Option<(trialseal::Role, Meaning)>, Ended> {
+    if command.draft {
+        return Ok(None);
+    }
+    let Some(signer) = &config.signer else {
+        let answer = configuration("There is no key to sign with.");
+        return Err(Box::new(
+            answer.next("Log in with --key, or leave it unsigned with --draft."),
+        ));
+    };
+    let role = match command.role {
+        Some(role) => role,
+        None => signer.role()?.ok_or_else(|| {
+            Box::new(configuration("As what do you sign?").next("Give --role, here or at login."))
+        })?,
+    };
+    let meaning = command.meaning.unwrap_or(match signer.kind()? {
+        // A machine may mean nothing else.
+        SignerKind::System => Meaning::Execution,
+        SignerKind::Person => usual_meaning(command.class, command.event),
+    });
+    Ok(Some((role, meaning)))
+}
+
+/// What a person's signature under this event usually means; shown before signing.
+fn usual_meaning(class: Class, event: Event) -> Meaning {
+    match event {
+        Event::Finalised | Event::Activated | Event::Published => Meaning::Approval,
+        Event::Drafted => Meaning::Authorship,
+        Event::Decided => Meaning::Decision,
+        Event::Endorsed => Meaning::Endorsement,
+        Event::UnblindingAuthorised => Meaning::Authorisation,
+        Event::Received => Meaning::Receipt,
+        Event::Reproduced => Meaning::Verification,
+        Event::Recorded if class == Class::Other => Meaning::Witnessing,
+        _ => Meaning::Responsibility,
+    }
+}
+
+/// Equal exactly if the same is asked for again, so that a second run finds what the first left.
+fn request(
+    config: &Config,
+    command: &Submit,
+    submission: &Submission,
+    files: &[HashedFile],
+    receipt: &Path,
+) -> Hash {
+    let signer = config.signer.as_ref().filter(|_| !command.draft);
+    let mut text = format!(
+        "{}\n{}\n{}\n{}\n{}\n{}\n",
+        config.endpoint,
+        signer
+            .map(|signer| signer.key.display().to_string())
+            .unwrap_or_default(),
+        submission.statement(),
+        command
+            .idempotency_key
+            .map(|key| key.to_string())
+            .unwrap_or_default(),
+        receipt.display(),
+        command.used_as.map(|code| code.to_string()).unwrap_or_default(),
+    );
+    text.push_str(&submission.what().to_json());
+    text.push('\n');
+    text.push_str(&submission.why().to_json());
+    for file in files {
+        text.push_str(&format!("\n{}\n", file.path));
+        text.push_str(&trialseal::core::encoding::hex_encode(&file.digests.sha256));
+    }
+    sha256_of(&[text.as_bytes()])
+}
+
+/// Finds or makes the exact bytes of every job, and keeps them durably.
+fn prepare(
+    command: &Submit,
+    config: &Config,
+    jobs: Vec<Job>,
+    folder: &PendingFolder,
+    printer: &Printer,
+) -> Result<Vec<Pending>, Ended> {
+    let kept = folder.list().map_err(errors::pending)?;
+    let find = |request: &Hash| kept.iter().find(|one| one.request == *request).cloned();
+    let found: Vec<Option<Pending>> = jobs.iter().map(|job| find(&job.request)).collect();
+    let new: Vec<&Job> = jobs
+        .iter()
+        .zip(&found)
+        .filter(|(_, found)| found.is_none())
+        .map(|(job, _)| job)
+        .collect();
+    let resumed = jobs.len() - new.len();
+    if resumed > 0 {
+        printer.message(&format!(
+            "  RESUMED  {resumed} pending: the same bytes are sent again."
+        ));
+    }
+    let signatory = match (new.first(), command.draft) {
+        (Some(job), false) => Some((signatory(command, config, job, new.len(), printer)?, log(config)?)),
+        _ => None,
+    };
+    let mut waiting = Vec::with_capacity(jobs.len());
+    for (job, found) in jobs.into_iter().zip(found) {
+        if let Some(pending) = found {
+            waiting.push(pending);
+            continue;
+        }
+        let submission: Outgoing = match &signatory {
+            Some((signatory, log)) => job
+                .submission
+                .sign(signatory, log, now())
+                .map_err(errors::prepare)?
+                .into(),
+            None => job.submission.draft().map_err(errors::prepare)?.into(),
+        };
+        let pending = Pending {
+            submission,
+            receipt: job.receipt,
+            request: job.request,
+        };
+        folder.write(&pending).map_err(errors::pending)?;
+        waiting.push(pending);
+    }
+    Ok(waiting)
+}
+
+/// Shows the statement, then asks for the passphrase.
+fn signatory(
+    command: &Submit,
+    config: &Config,
+    job: &Job,
+    count: usize,
+    printer: &Printer,
+) -> Result<Signatory, Ended> {
+    let signer = config
+        .signer
+        .as_ref()
+        .ok_or_else(|| Box::new(configuration("There is no key to sign with.")))?;
+    let others = if count > 1 {
+        format!(" ({count} records)")
+    } else {
+        String::new()
+    };
+    let statement = format!("  You sign: \"{}\"{others}", job.submission.statement());
+    let prompt = format!("{statement} Passphrase: ");
+    if command.passphrase_file.is_some() {
+        printer.message(&statement);
+    }
+    // A mistake in the fields is told before anyone types a passphrase.
+    let passphrase = secrets::passphrase(command.passphrase_file.as_deref(), &prompt)?;
+    let key = MemberKey::load(&signer.key, &passphrase).map_err(errors::key_to_load)?;
+    Ok(Signatory {
+        key,
+        name: signer.name.clone(),
+        kind: signer.kind()?,
+        enrolment: signer.enrolment()?,
+    })
+}
+
+/// The log that is signed for: the one that the trust file holds valid now.
+fn log(config: &Config) -> Result<Origin, Ended> {
+    let trust = config.trust()?;
+    let now = now();
+    let mut valid = trust
+        .logs()
+        .iter()
+        .filter(|log| log.is_valid_at(now))
+        .map(|log| log.origin.clone());
+    match (valid.next(), valid.next()) {
+        (Some(log), None) => Ok(log),
+        (None, _) => Err(Box::new(configuration(format!(
+            "The trust file names no log that is valid at {now}."
+        )))),
+        // Two logs overlap around a rotation: the notary says which one it writes to.
+        (Some(_), Some(_)) => {
+            super::block_on(async { Ok(config.connect(send::CONNECT_S).await?.log().clone()) })
+        }
+    }
+}

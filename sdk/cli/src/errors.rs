@@ -1,0 +1,183 @@
+//! Errors of the SDK in words that say what happened and what to do.
+
+use std::path::Path;
+
+use trialseal::{ClientError, HashError, KeyError, PendingError, PrepareError};
+
+use crate::outcome::{Answer, Exit};
+
+const AGAIN: &str = "Run the same command again: it sends the same bytes and cannot be recorded twice.";
+
+/// An answer that ends a command.
+pub(crate) type Ended = Box<Answer>;
+
+pub(crate) fn client(error: ClientError) -> Ended {
+    Box::new(match error {
+        ClientError::NotSent {
+            endpoint,
+            tries,
+            waited,
+            cause,
+        } => {
+            let sentence = format!(
+                "{endpoint} did not answer for {} s ({tries} {}). Nothing is on record.",
+                waited.as_secs(),
+                if tries == 1 { "try" } else { "tries" }
+            );
+            Answer::new(Exit::RetryIsSafe, "NOT SENT", sentence)
+                .because(cause)
+                .next(AGAIN)
+        }
+        ClientError::OutcomeUnknown { cause } => Answer::new(
+            Exit::RetryIsSafe,
+            "OUTCOME UNKNOWN",
+            "The connection broke after sending.",
+        )
+        .because(cause)
+        .next("Run the same command again to learn the outcome."),
+        ClientError::NotAllowed { reason, message } => Answer::new(
+            Exit::NotAllowed,
+            "NOT ALLOWED",
+            format!("{} Nothing is on record.", sentence(&message)),
+        )
+        .next("Ask the administrator of your organisation.")
+        .with("reason", reason),
+        ClientError::Conflict {
+            index,
+            record,
+            message,
+        } => {
+            let place = index.map_or_else(
+                || "another record".to_owned(),
+                |index| format!("record {}", index.get()),
+            );
+            Answer::new(
+                Exit::BadInput,
+                "REFUSED",
+                format!("This idempotency key is already {place} with other content."),
+            )
+            .because(sentence(&message))
+            .next("Use a new idempotency key.")
+            .with("index", index.map(|index| index.get()))
+            .with("record", record.map(|record| record.to_hex()))
+        }
+        ClientError::Invalid { violations, message } => {
+            let answer = Answer::new(
+                Exit::BadInput,
+                "REFUSED",
+                format!("{} Nothing is on record.", sentence(&message)),
+            );
+            violations
+                .iter()
+                .fold(answer, |answer, one| answer.because(one.to_string()))
+        }
+        ClientError::Expired { message } => Answer::new(Exit::BadInput, "REFUSED", sentence(&message))
+            .next("Look with `trialseal list` whether it is on record; if not, submit it anew."),
+        ClientError::RetryLater { reason, message, .. } => {
+            let words = format!("{} Nothing is on record.", sentence(&message));
+            Answer::new(Exit::RetryIsSafe, "NOT SENT", words)
+                .next(AGAIN)
+                .with("reason", reason)
+        }
+        ClientError::NoAnswer { endpoint, cause } => Answer::new(
+            Exit::RetryIsSafe,
+            "NO ANSWER",
+            format!("{endpoint} did not answer."),
+        )
+        .because(cause)
+        .next("Try again later."),
+        ClientError::NotFound { message } => Answer::new(Exit::NotProvable, "UNKNOWN", sentence(&message)),
+        ClientError::Untrusted { problem } => Answer::new(
+            Exit::Disproven,
+            "REFUSED",
+            "What the notary answered does not verify.",
+        )
+        .because(problem)
+        .next("Check the trust file. If it is right, keep everything and tell the operator of the notary."),
+        ClientError::Setup(error) => configuration(error.to_string()),
+    })
+}
+
+pub(crate) fn configuration(problem: impl Into<String>) -> Answer {
+    Answer::new(Exit::Configuration, "CONFIGURATION", problem.into())
+}
+
+pub(crate) fn bad_input(problem: impl Into<String>) -> Ended {
+    Box::new(Answer::new(Exit::BadInput, "BAD INPUT", problem.into()))
+}
+
+pub(crate) fn hashing(error: HashError) -> Ended {
+    let exit = match error {
+        HashError::Missing { .. } | HashError::Read { .. } => Exit::Missing,
+        HashError::NotAFile { .. } | HashError::Name { .. } => Exit::BadInput,
+    };
+    let verdict = if exit == Exit::Missing {
+        "MISSING"
+    } else {
+        "BAD INPUT"
+    };
+    Box::new(Answer::new(exit, verdict, sentence(&error.to_string())))
+}
+
+pub(crate) fn key(error: KeyError) -> Ended {
+    Box::new(match error {
+        KeyError::File { .. } | KeyError::Exists { .. } => {
+            Answer::new(Exit::CannotWrite, "NO KEY", sentence(&error.to_string()))
+        }
+        _ => configuration(sentence(&error.to_string())),
+    })
+}
+
+/// A key that cannot be loaded is a matter of configuration, a missing file too.
+pub(crate) fn key_to_load(error: KeyError) -> Ended {
+    Box::new(configuration(sentence(&error.to_string())))
+}
+
+pub(crate) fn prepare(error: PrepareError) -> Ended {
+    match error {
+        PrepareError::Form(violations) => {
+            let answer = Answer::new(Exit::BadInput, "BAD INPUT", "The fields do not make a record.");
+            Box::new(
+                violations
+                    .iter()
+                    .fold(answer, |answer, one| answer.because(one.to_string())),
+            )
+        }
+        other => bad_input(sentence(&other.to_string())),
+    }
+}
+
+pub(crate) fn pending(error: PendingError) -> Ended {
+    Box::new(Answer::new(
+        Exit::CannotWrite,
+        "NOT SENT",
+        sentence(&error.to_string()),
+    ))
+}
+
+pub(crate) fn cannot_write(path: &Path, error: &std::io::Error) -> Ended {
+    Box::new(Answer::new(
+        Exit::CannotWrite,
+        "NOT SENT",
+        format!(
+            "The receipt cannot be written to {}: {error}. Nothing was sent.",
+            path.display()
+        ),
+    ))
+}
+
+/// Starts with a capital letter and ends with a full stop.
+pub(crate) fn sentence(text: &str) -> String {
+    let mut text = text.trim().to_owned();
+    // A path or a code keeps its spelling.
+    let first_word = text.split([' ', ':']).next().unwrap_or_default();
+    if first_word.chars().all(|letter| letter.is_ascii_lowercase())
+        && let Some(first) = text.get_mut(0..1)
+    {
+        first.make_ascii_uppercase();
+    }
+    if !text.ends_with(['.', '!', '?']) && !text.is_empty() {
+        text.push('.');
+    }
+    text
+}
