@@ -492,7 +492,8 @@ impl Notary {
             let next = self.published().size.next_index();
             let stopping = tokio::select! {
                 grown = self.view.committed(next) => !grown,
-                changed = stopped.changed() => changed.is_err() || *stopped.borrow(),
+                // A stop that came while it slept below counts as well.
+                _ = stopped.wait_for(|stopped| *stopped) => true,
             };
             let (notary, file_system, places) = (Arc::clone(&self), Arc::clone(&fs), layout.clone());
             let announced =
@@ -505,7 +506,7 @@ impl Notary {
             }
             tokio::select! {
                 () = tokio::time::sleep(PUBLISH_EVERY) => {}
-                _ = stopped.changed() => {}
+                _ = stopped.wait_for(|stopped| *stopped) => {}
             }
         }
     }

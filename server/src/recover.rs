@@ -39,7 +39,7 @@ use crate::{
 };
 
 /// A snapshot of a million registers with half-full pages.
-const SNAPSHOT_BYTES_MAX: u64 = 4 << 30;
+pub(crate) const SNAPSHOT_BYTES_MAX: u64 = 4 << 30;
 /// Tiles beyond the head that are looked for: twice a round of the publisher.
 const LOOK_BEYOND: u64 = 128;
 /// Full tiles that recovery lets wait before it writes them.
@@ -184,6 +184,8 @@ pub fn create(options: &OpenOptions, identity: JournalId) -> Result<(), OpenErro
 /// Any [`OpenError`]; the words say what to do.
 pub fn open(options: OpenOptions) -> Result<Opened, OpenError> {
     let OpenOptions { fs, layout, signer, journal, remembered, salts, accept_head, .. } = options;
+    // sled makes its files readable by all; what it lists is private.
+    fs.create_dir_all(&layout.index, PRIVATE_DIRECTORY)?;
     let (state, snapshot) = read_snapshot(&*fs, &layout)?;
     let listing = Arc::new(Listing::open(&layout.index));
     let mut replay = Replay {
