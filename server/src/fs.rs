@@ -129,6 +129,8 @@ pub struct Metadata {
     pub is_directory: bool,
     /// Length in bytes; 0 for a directory.
     pub length: u64,
+    /// The permission bits, without the kind.
+    pub mode: u32,
 }
 
 /// The operations of the seam, as errors and call logs name them.

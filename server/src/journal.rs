@@ -26,7 +26,7 @@ mod walk;
 mod tests;
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use error::{AppendError, Failure, JournalError, Refusal};
@@ -98,6 +98,13 @@ pub struct Position {
     pub offset: u64,
     /// Length of its payload in bytes.
     pub length: u32,
+}
+
+impl Position {
+    /// The segment's file in the journal's `directory`.
+    pub fn file(&self, directory: &Path) -> PathBuf {
+        directory.join(segment::segment_name(self.segment))
+    }
 }
 
 /// What the journal knows of a frame besides its payload.

@@ -7,6 +7,7 @@
 
 pub mod account_record;
 pub mod admit;
+pub mod audit;
 pub mod bundle;
 pub mod clock;
 pub mod codec;
@@ -32,5 +33,7 @@ pub mod signer_state;
 pub mod state;
 pub mod stored;
 pub mod telemetry;
+#[cfg(test)]
+mod testing;
 pub mod tls;
 pub mod view;

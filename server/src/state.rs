@@ -163,15 +163,21 @@ impl State {
     /// own.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
+        self.encode_relying_on(&self.complete_generations())
+    }
+
+    /// The snapshot that relies on these complete generations: which ones a notary has
+    /// forgotten depends on when it looked, everything else only on the log.
+    #[must_use]
+    pub fn encode_relying_on(&self, generations: &[u64]) -> Vec<u8> {
         let mut writer = Writer::default();
         writer.u64(self.size.get());
         writer.i64(self.last_time.as_millis());
         self.accounts.encode(&mut writer);
         read_lock(&self.registers).encode(&mut writer);
-        let generations = self.complete_generations();
         writer.count(generations.len());
         for number in generations {
-            writer.u64(number);
+            writer.u64(*number);
         }
         match self.remembered.encode_generation(self.size.get() / GENERATION) {
             Some(generation) => {

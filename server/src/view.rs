@@ -30,9 +30,9 @@ use crate::{
 };
 
 /// A file of tiles is 256 hashes.
-const TILE_BYTES: u64 = 256 * 32;
+pub(crate) const TILE_BYTES: u64 = 256 * 32;
 /// An entry bundle with 256 statements of the largest size.
-const ENTRIES_BYTES_MAX: u64 = 256 * (2 + 65_535);
+pub(crate) const ENTRIES_BYTES_MAX: u64 = 256 * (2 + 65_535);
 
 /// The log could not be read.
 #[derive(Debug, thiserror::Error)]

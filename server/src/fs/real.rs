@@ -2,13 +2,15 @@
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, IoSlice};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::{Access, File, FileError, FileSystem, Lock, Metadata, Operation};
 
 /// `IOV_MAX` of Linux: more slices in one call are refused.
 const SLICES_MAX: usize = 1024;
+/// What of a mode is permissions and not the kind of file.
+const PERMISSION_BITS: u32 = 0o7777;
 
 /// The file system of the operating system. Every descriptor is closed on exec (the default of `std`).
 #[derive(Debug, Clone, Copy, Default)]
@@ -97,10 +99,12 @@ impl FileSystem for RealFileSystem {
             Ok(metadata) if metadata.is_dir() => Ok(Some(Metadata {
                 is_directory: true,
                 length: 0,
+                mode: metadata.permissions().mode() & PERMISSION_BITS,
             })),
             Ok(metadata) => Ok(Some(Metadata {
                 is_directory: false,
                 length: metadata.len(),
+                mode: metadata.permissions().mode() & PERMISSION_BITS,
             })),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(FileError::new(Operation::Inspect, path, error)),

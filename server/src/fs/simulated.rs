@@ -134,6 +134,11 @@ impl SimulatedFileSystem {
         self.lock_machine().disk.flip(path, offset, mask)
     }
 
+    /// Gives a file or directory other permissions, in both worlds.
+    pub fn set_mode(&self, path: &Path, mode: u32) -> io::Result<()> {
+        self.lock_machine().disk.set_mode(path, mode)
+    }
+
     /// Cuts a file to `length` bytes, in both worlds.
     pub fn truncate(&self, path: &Path, length: u64) -> io::Result<()> {
         self.lock_machine().disk.truncate(path, length)
@@ -217,7 +222,7 @@ impl Machine {
 }
 
 impl FileSystem for SimulatedFileSystem {
-    fn create_dir_all(&self, path: &Path, _mode: u32) -> Result<(), FileError> {
+    fn create_dir_all(&self, path: &Path, mode: u32) -> Result<(), FileError> {
         let mut missing = Vec::new();
         for directory in path.ancestors() {
             let there = self.call(Operation::CreateDirectory, directory, |machine, _| match machine
@@ -236,16 +241,16 @@ impl FileSystem for SimulatedFileSystem {
         }
         for directory in missing.into_iter().rev() {
             self.call(Operation::CreateDirectory, directory, |machine, _| {
-                machine.disk.create_directory(directory)
+                machine.disk.create_directory(directory, mode)
             })?;
             self.sync_dir(directory.parent().unwrap_or(Path::new("/")))?;
         }
         Ok(())
     }
 
-    fn create_new(&self, path: &Path, _mode: u32) -> Result<Box<dyn File>, FileError> {
+    fn create_new(&self, path: &Path, mode: u32) -> Result<Box<dyn File>, FileError> {
         let (inode, start) = self.call(Operation::Create, path, |machine, _| {
-            Ok((machine.disk.create_file(path)?, machine.start))
+            Ok((machine.disk.create_file(path, mode)?, machine.start))
         })?;
         Ok(self.handle(path, inode, start, Access::ReadWrite))
     }
@@ -280,13 +285,15 @@ impl FileSystem for SimulatedFileSystem {
     fn metadata(&self, path: &Path) -> Result<Option<Metadata>, FileError> {
         self.call(Operation::Inspect, path, |machine, _| {
             match machine.disk.find(path) {
-                Ok(Node::Directory(_)) => Ok(Some(Metadata {
+                Ok(Node::Directory(directory)) => Ok(Some(Metadata {
                     is_directory: true,
                     length: 0,
+                    mode: machine.disk.directory_mode(directory),
                 })),
                 Ok(Node::File(inode)) => Ok(Some(Metadata {
                     is_directory: false,
                     length: machine.disk.length(inode),
+                    mode: machine.disk.file_mode(inode),
                 })),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
                 Err(error) => Err(error),
@@ -300,10 +307,10 @@ impl FileSystem for SimulatedFileSystem {
         })
     }
 
-    fn lock(&self, path: &Path, _mode: u32) -> Result<Box<dyn Lock>, FileError> {
+    fn lock(&self, path: &Path, mode: u32) -> Result<Box<dyn Lock>, FileError> {
         let (inode, start) = self.call(Operation::Lock, path, |machine, _| {
             let inode = match machine.disk.find_file(path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => machine.disk.create_file(path)?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => machine.disk.create_file(path, mode)?,
                 found => found?,
             };
             if !machine.locked.insert(inode) {

@@ -13,7 +13,8 @@ fn check(fs: &dyn FileSystem, root: &Path) {
         fs.metadata(&directory).unwrap(),
         Some(Metadata {
             is_directory: true,
-            length: 0
+            length: 0,
+            mode: PRIVATE_DIRECTORY,
         })
     );
     let path = directory.join("file");

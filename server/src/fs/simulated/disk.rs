@@ -38,6 +38,7 @@ pub(super) struct Disk {
 
 #[derive(Clone, Default)]
 struct Contents {
+    mode: u32,
     visible: Vec<u8>,
     durable: Vec<u8>,
     /// Sectors of `visible` that the next sync stores. After a failed sync they are no longer among these, so that
@@ -47,6 +48,7 @@ struct Contents {
 
 #[derive(Clone, Default)]
 struct Names {
+    mode: u32,
     visible: BTreeMap<String, Node>,
     durable: BTreeMap<String, Node>,
     /// Changes of `visible` that are not yet in `durable`. They wait for the next sync that succeeds: a journaling
@@ -156,17 +158,23 @@ impl Disk {
         Ok(())
     }
 
-    pub(super) fn create_directory(&mut self, path: &Path) -> io::Result<()> {
+    pub(super) fn create_directory(&mut self, path: &Path, mode: u32) -> io::Result<()> {
         let node = Node::Directory(self.directories.len());
         self.add(path, node)?;
-        self.directories.push(Names::default());
+        self.directories.push(Names {
+            mode,
+            ..Names::default()
+        });
         Ok(())
     }
 
-    pub(super) fn create_file(&mut self, path: &Path) -> io::Result<usize> {
+    pub(super) fn create_file(&mut self, path: &Path, mode: u32) -> io::Result<usize> {
         let inode = self.files.len();
         self.add(path, Node::File(inode))?;
-        self.files.push(Contents::default());
+        self.files.push(Contents {
+            mode,
+            ..Contents::default()
+        });
         Ok(inode)
     }
 
@@ -204,6 +212,22 @@ impl Disk {
 
     pub(super) fn length(&self, inode: usize) -> u64 {
         self.files[inode].visible.len() as u64
+    }
+
+    pub(super) fn file_mode(&self, inode: usize) -> u32 {
+        self.files[inode].mode
+    }
+
+    pub(super) fn directory_mode(&self, directory: usize) -> u32 {
+        self.directories[directory].mode
+    }
+
+    pub(super) fn set_mode(&mut self, path: &Path, mode: u32) -> io::Result<()> {
+        match self.find(path)? {
+            Node::File(inode) => self.files[inode].mode = mode,
+            Node::Directory(directory) => self.directories[directory].mode = mode,
+        }
+        Ok(())
     }
 
     pub(super) fn read(&self, inode: usize, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
