@@ -195,6 +195,13 @@ impl Trust {
         self.allow_drafts
     }
 
+    /// The same trust with drafts allowed: to tell whether an answer of a notary is genuine, apart
+    /// from whether an unsigned record is good enough.
+    #[must_use]
+    pub fn with_drafts_allowed(&self) -> Self {
+        Self { allow_drafts: true, ..self.clone() }
+    }
+
     /// What is allowed but unwise, a sentence each.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
