@@ -1,0 +1,40 @@
+# Needs a Rust toolchain, Python 3 and, for the first build, the network of crates.io and PyPI.
+
+CARGO ?= cargo
+VENV  := target/venv
+DATA  ?=
+KEEP  ?=
+
+.PHONY: build test lint demo bench doc clean
+
+build:
+	$(CARGO) build --workspace --all-targets
+
+# Every test: unit, property, crash, whole-system, and the independent verifier.
+test: build $(VENV)/installed
+	$(CARGO) test --workspace --no-fail-fast
+
+# A second verifier in Python, which shares no code with ours.
+$(VENV)/installed: tests/independent/requirements.txt
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+# The main job from end to end: DATA=DIR notarizes your own files, KEEP=DIR keeps everything.
+demo:
+	$(CARGO) build --release -p trialseal-server -p trialseal-cli
+	@DATA='$(DATA)' KEEP='$(KEEP)' BIN=target/release tests/demo.sh
+
+bench:
+	$(CARGO) build --release -p trialseal-server -p trialseal-benches
+	$(CARGO) run --release -p trialseal-benches
+
+doc:
+	$(CARGO) doc --workspace --no-deps
+
+clean:
+	$(CARGO) clean
