@@ -4,6 +4,7 @@
 //! as soon as they arrive.
 
 /// Package `trialseal.v1`: services `Notary`, `Log` and `Operator`.
+#[allow(clippy::all, reason = "generated")]
 pub mod v1 {
     tonic::include_proto!("trialseal.v1");
 }

@@ -28,12 +28,20 @@ pub fn account_change(what: &What) -> Result<Option<AccountChange>, String> {
             let kind = account.kind.as_ref().ok_or_else(|| missing("kind"))?;
             let kind = kind.as_str().parse::<MemberKind>();
             let kind = kind.map_err(|_| "account.kind is neither person nor system".to_owned())?;
-            AccountChange::MemberRegistered { organization, member, kind }
+            AccountChange::MemberRegistered {
+                organization,
+                member,
+                kind,
+            }
         }
         (AccountType::Member, Event::Revoked) => AccountChange::MemberRevoked { organization, member },
         (AccountType::Key, Event::Registered) => {
             let key = Box::new(account.vkey.clone().ok_or_else(|| missing("vkey"))?);
-            AccountChange::KeyRegistered { organization, member, key }
+            AccountChange::KeyRegistered {
+                organization,
+                member,
+                key,
+            }
         }
         (AccountType::Token, Event::Registered) => AccountChange::TokenRegistered {
             organization,
@@ -43,7 +51,11 @@ pub fn account_change(what: &What) -> Result<Option<AccountChange>, String> {
         },
         (AccountType::Token, Event::Revoked) => {
             let token = account.token_sha256.ok_or_else(|| missing("token_sha256"))?;
-            AccountChange::TokenRevoked { organization, member, token }
+            AccountChange::TokenRevoked {
+                organization,
+                member,
+                token,
+            }
         }
         (kind, event) => return Err(format!("{kind} accounts are not {event}")),
     };
@@ -60,7 +72,11 @@ pub fn what_of(change: &AccountChange) -> Result<What, String> {
         change,
         AccountChange::MemberRevoked { .. } | AccountChange::TokenRevoked { .. }
     );
-    let event = if registered { Event::Registered } else { Event::Revoked };
+    let event = if registered {
+        Event::Registered
+    } else {
+        Event::Revoked
+    };
     let (account_type, class) = match change {
         AccountChange::OrganizationRegistered { .. } => (AccountType::Organisation, Class::Organisation),
         AccountChange::MemberRegistered { .. } | AccountChange::MemberRevoked { .. } => {

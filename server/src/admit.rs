@@ -84,7 +84,10 @@ pub fn authenticate(accounts: &Accounts, token: &[u8; 32], now: Instant) -> Resu
     if token.expires <= now {
         return Err(Refusal::TokenExpired(token.expires));
     }
-    Ok(Caller { organization: token.organization.clone(), member: token.member.clone() })
+    Ok(Caller {
+        organization: token.organization.clone(),
+        member: token.member.clone(),
+    })
 }
 
 impl Admission<'_> {
@@ -93,9 +96,18 @@ impl Admission<'_> {
     /// # Errors
     /// Everything that is wrong with its form at once, or the first lack of authority.
     pub fn prepared(&self, caller: &Caller, prepared: Prepared) -> Result<Admitted, Refusal> {
-        let Prepared { what: what_text, who: who_text, why: why_text, note } = prepared;
+        let Prepared {
+            what: what_text,
+            who: who_text,
+            why: why_text,
+            note,
+        } = prepared;
         let (what, who, why) = parse_parts(&what_text, &who_text, &why_text)?;
-        let leaves = (what_text.leaf(Tag::What), who_text.leaf(Tag::Who), why_text.leaf(Tag::Why));
+        let leaves = (
+            what_text.leaf(Tag::What),
+            who_text.leaf(Tag::Who),
+            why_text.leaf(Tag::Why),
+        );
         let (note_text, text) = self.parse_note(&note, leaves)?;
         let violations = check_form(&what, Some(&who), &why, true);
         if !violations.is_empty() {
@@ -135,7 +147,11 @@ impl Admission<'_> {
     /// # Errors
     /// Everything that is wrong with its form at once, or the first lack of authority.
     pub fn draft(&self, caller: &Caller, draft: Draft) -> Result<Admitted, Refusal> {
-        let Draft { what, why, idempotency_key } = draft;
+        let Draft {
+            what,
+            why,
+            idempotency_key,
+        } = draft;
         self.check_register(&what)?;
         let admitted = self.compose(caller, &what, &why, idempotency_key)?;
         self.check_links(&what)?;
@@ -146,7 +162,12 @@ impl Admission<'_> {
     ///
     /// # Errors
     /// If the change has no form of its own.
-    pub fn account(&self, operator: &Caller, what: &What, change: AccountChange) -> Result<Admitted, Refusal> {
+    pub fn account(
+        &self,
+        operator: &Caller,
+        what: &What,
+        change: AccountChange,
+    ) -> Result<Admitted, Refusal> {
         let mut idempotency_key = [0; 32];
         rand::rng().fill_bytes(&mut idempotency_key);
         let mut admitted = self.compose(operator, what, &Why::default(), idempotency_key)?;
@@ -169,11 +190,18 @@ impl Admission<'_> {
         let [what_text, who_text, why_text] = salted([what.to_json(), who.to_json(), why.to_json()]);
         for (part, text) in [("what", &what_text), ("why", &why_text)] {
             if text.text.len() > MAX_TEXT_BYTES {
-                let problem = format!("has {} bytes; at most {MAX_TEXT_BYTES} are allowed", text.text.len());
+                let problem = format!(
+                    "has {} bytes; at most {MAX_TEXT_BYTES} are allowed",
+                    text.text.len()
+                );
                 return Err(Refusal::field(part, problem));
             }
         }
-        let leaves = (what_text.leaf(Tag::What), who_text.leaf(Tag::Who), why_text.leaf(Tag::Why));
+        let leaves = (
+            what_text.leaf(Tag::What),
+            who_text.leaf(Tag::Who),
+            why_text.leaf(Tag::Why),
+        );
         Ok(Admitted {
             fingerprint: Fingerprint::of(&caller.organization, &idempotency_key),
             organization: caller.organization.clone(),
@@ -207,7 +235,9 @@ impl Admission<'_> {
         let signed = SignedNote::parse(note).map_err(|error| refused(error.to_string()))?;
         if signed.lines().len() != 1 {
             let lines = signed.lines().len();
-            return Err(refused(format!("has {lines} signature lines; it must have exactly one")));
+            return Err(refused(format!(
+                "has {lines} signature lines; it must have exactly one"
+            )));
         }
         let text = SubmissionText::parse(signed.text()).map_err(|error| refused(error.to_string()))?;
         let mut violations = Vec::new();
@@ -215,15 +245,21 @@ impl Admission<'_> {
             let problem = format!("is signed for log {}; this log is {}", text.log, self.origin);
             violations.push(FieldViolation::new("submission.note", problem));
         }
-        for (part, signed, computed) in
-            [("what", text.what, what), ("who", text.who, who), ("why", text.why, why)]
-        {
+        for (part, signed, computed) in [
+            ("what", text.what, what),
+            ("who", text.who, who),
+            ("why", text.why, why),
+        ] {
             if signed != computed {
                 let problem = "salt and text do not give the hash that was signed";
                 violations.push(FieldViolation::new(part, problem));
             }
         }
-        if violations.is_empty() { Ok((note, text)) } else { Err(Refusal::Invalid(violations)) }
+        if violations.is_empty() {
+            Ok((note, text))
+        } else {
+            Err(Refusal::Invalid(violations))
+        }
     }
 
     fn check_register(&self, what: &What) -> Result<(), Refusal> {
@@ -237,7 +273,10 @@ impl Admission<'_> {
     fn check_signer(&self, caller: &Caller, who: &Who) -> Result<Signer, Refusal> {
         let refused = |problem: String| Err(Refusal::KeyNotEnrolled(problem));
         let Some(signer) = who.signer.clone() else {
-            return Err(Refusal::field("who", "a signed submission names its signer and key"));
+            return Err(Refusal::field(
+                "who",
+                "a signed submission names its signer and key",
+            ));
         };
         if who.organization != caller.organization || who.member != caller.member {
             let Caller { organization, member } = caller;
@@ -247,7 +286,10 @@ impl Admission<'_> {
             ));
         }
         let Some(member) = self.accounts.member(&who.organization, &who.member) else {
-            return refused(format!("member {}/{} is not in force", who.organization, who.member));
+            return refused(format!(
+                "member {}/{} is not in force",
+                who.organization, who.member
+            ));
         };
         let Some(enrolled) = self.accounts.key(&who.organization, &who.member, &signer.key) else {
             return refused(format!(
@@ -256,7 +298,10 @@ impl Admission<'_> {
             ));
         };
         if signer.enrolment.index != enrolled.index || signer.enrolment.record != enrolled.record {
-            let problem = format!("the key was enrolled by record {} at index {}", enrolled.record, enrolled.index);
+            let problem = format!(
+                "the key was enrolled by record {} at index {}",
+                enrolled.record, enrolled.index
+            );
             return Err(Refusal::field("who.enrolment", problem));
         }
         if signer.kind.as_str() != member.kind.as_str() {
@@ -281,22 +326,32 @@ impl Admission<'_> {
     /// so it stays so.
     fn check_links(&self, what: &What) -> Result<(), Refusal> {
         let mut violations = Vec::new();
-        let seen = what.seen.map(|seen| ("what.seen".to_owned(), seen.record, seen.index));
+        let seen = what
+            .seen
+            .map(|seen| ("what.seen".to_owned(), seen.record, seen.index));
         for (position, link) in what.links.iter().enumerate() {
             if link.log.as_ref().is_some_and(|log| log != self.origin) {
                 let field = format!("what.links[{position}].log");
-                violations.push(FieldViolation::new(field, "is not this log, so the record cannot be found"));
+                violations.push(FieldViolation::new(
+                    field,
+                    "is not this log, so the record cannot be found",
+                ));
             }
         }
         let links = what.links.iter().enumerate();
-        let links = links.map(|(position, link)| (format!("what.links[{position}]"), link.record, link.index));
+        let links =
+            links.map(|(position, link)| (format!("what.links[{position}]"), link.record, link.index));
         for (field, record, index) in links.chain(seen) {
             if self.record_at(index)? != Some(record) {
                 let problem = format!("there is no record {record} at index {index}");
                 violations.push(FieldViolation::new(field, problem));
             }
         }
-        if violations.is_empty() { Ok(()) } else { Err(Refusal::Invalid(violations)) }
+        if violations.is_empty() {
+            Ok(())
+        } else {
+            Err(Refusal::Invalid(violations))
+        }
     }
 
     fn record_at(&self, index: LogIndex) -> Result<Option<trialseal_core::hash::RecordId>, Refusal> {
@@ -312,7 +367,11 @@ impl Admission<'_> {
 }
 
 fn parse_parts(what: &SaltedText, who: &SaltedText, why: &SaltedText) -> Result<(What, Who, Why), Refusal> {
-    match (What::parse(&what.text), Who::parse(&who.text), Why::parse(&why.text)) {
+    match (
+        What::parse(&what.text),
+        Who::parse(&who.text),
+        Why::parse(&why.text),
+    ) {
         (Ok(what), Ok(who), Ok(why)) => Ok((what, who, why)),
         (what, who, why) => {
             let mut violations = Vec::new();
@@ -330,6 +389,9 @@ fn salted<const N: usize>(texts: [String; N]) -> [SaltedText; N] {
     texts.map(|text| {
         let mut salt = [0; 32];
         rng.fill_bytes(&mut salt);
-        SaltedText { salt: Salt::from_bytes(salt), text: bytes::Bytes::from(text) }
+        SaltedText {
+            salt: Salt::from_bytes(salt),
+            text: bytes::Bytes::from(text),
+        }
     })
 }

@@ -14,7 +14,10 @@ use crate::{
 };
 
 /// The kind and version of record bundles.
-pub const RECORDS: Envelope = Envelope { magic: *b"TSRECORD", version: 1 };
+pub const RECORDS: Envelope = Envelope {
+    magic: *b"TSRECORD",
+    version: 1,
+};
 /// A bundle's largest size: 256 entries of parts, note and statement at their limits.
 pub const BUNDLE_BYTES_MAX: u64 = 64 << 20;
 const TABLE: usize = 8 + 4 * 256;
@@ -63,7 +66,11 @@ fn split(contents: &Bytes, first: u64) -> Result<Vec<Bytes>, Malformed> {
         entries.push(contents.slice(start..end));
         start = end;
     }
-    if start == contents.len() { Ok(entries) } else { Err(Malformed) }
+    if start == contents.len() {
+        Ok(entries)
+    } else {
+        Err(Malformed)
+    }
 }
 
 #[cfg(test)]
@@ -72,7 +79,9 @@ mod tests {
 
     #[test]
     fn bundles_round_trip_and_no_damage_passes() {
-        let entries: Vec<Bytes> = (0..256_usize).map(|n| Bytes::from(vec![n as u8; n % 7])).collect();
+        let entries: Vec<Bytes> = (0..256_usize)
+            .map(|n| Bytes::from(vec![n as u8; n % 7]))
+            .collect();
         let file = encode(512, &entries);
         let path = Path::new("bundle");
         assert_eq!(decode(path, file.clone(), 512).unwrap(), entries);

@@ -139,7 +139,11 @@ impl<'a> Reader<'a> {
     /// [`Malformed`] at the end, or if fewer bytes than items are left.
     pub fn count(&mut self) -> Result<usize, Malformed> {
         let count = self.u32()? as usize;
-        if count > self.bytes.len() { Err(Malformed) } else { Ok(count) }
+        if count > self.bytes.len() {
+            Err(Malformed)
+        } else {
+            Ok(count)
+        }
     }
 
     /// A text with its length before it.
@@ -162,6 +166,10 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`Malformed`] if bytes are left.
     pub fn end(self) -> Result<(), Malformed> {
-        if self.bytes.is_empty() { Ok(()) } else { Err(Malformed) }
+        if self.bytes.is_empty() {
+            Ok(())
+        } else {
+            Err(Malformed)
+        }
     }
 }

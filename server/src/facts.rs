@@ -42,7 +42,10 @@ pub fn facts_of(stored: &StoredRecord) -> Result<RecordFacts, FactsError> {
     let who = Who::parse(&stored.who.text).map_err(|all| FactsError::violations("who", &all))?;
     let account = if when.register.accounts_of().is_some() {
         let what = What::parse(&stored.what.text).map_err(|all| FactsError::violations("what", &all))?;
-        account_change(&what).map_err(|problem| FactsError { part: "what", problem })?
+        account_change(&what).map_err(|problem| FactsError {
+            part: "what",
+            problem,
+        })?
     } else {
         None
     };
@@ -51,7 +54,12 @@ pub fn facts_of(stored: &StoredRecord) -> Result<RecordFacts, FactsError> {
     Ok(RecordFacts {
         record: stored.leaves().root(),
         sequence: when.sequence,
-        row: Row { index: when.index, received_at: when.received_at, class: when.class, event: when.event },
+        row: Row {
+            index: when.index,
+            received_at: when.received_at,
+            class: when.class,
+            event: when.event,
+        },
         register: when.register,
         fingerprint: Fingerprint::of(&organization, &key),
         organization,
@@ -64,16 +72,16 @@ pub fn facts_of(stored: &StoredRecord) -> Result<RecordFacts, FactsError> {
 ///
 /// # Errors
 /// If the note is not one that admission lets in.
-pub fn submission_of(
-    stored: &StoredRecord,
-    received_at: Instant,
-) -> Result<([u8; 32], Instant), FactsError> {
+pub fn submission_of(stored: &StoredRecord, received_at: Instant) -> Result<([u8; 32], Instant), FactsError> {
     match &stored.submitted {
         Submitted::Draft { idempotency_key } => {
             Ok((*idempotency_key, received_at.plus_millis(DRAFT_REMEMBERED_MS)))
         }
         Submitted::Signed { note } => {
-            let broken = |problem: String| FactsError { part: "submission note", problem };
+            let broken = |problem: String| FactsError {
+                part: "submission note",
+                problem,
+            };
             let note = std::str::from_utf8(note).map_err(|error| broken(error.to_string()))?;
             let note = SignedNote::parse(note).map_err(|error| broken(error.to_string()))?;
             let text = SubmissionText::parse(note.text()).map_err(|error| broken(error.to_string()))?;
@@ -87,6 +95,8 @@ impl RecordFacts {
     /// accounts are its own, whoever writes them.
     #[must_use]
     pub fn owner(&self) -> &OrganizationId {
-        self.account.as_ref().map_or(&self.organization, |change| change.organization())
+        self.account
+            .as_ref()
+            .map_or(&self.organization, |change| change.organization())
     }
 }

@@ -23,8 +23,16 @@ const METRICS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4
 
 /// The routes. Tiles lie below the path of the log's origin, as C2SP tlog-tiles has it.
 pub fn router(notary: Arc<Notary>) -> Router {
-    let prefix = notary.origin.as_str().split_once('/').map_or("", |(_, path)| path);
-    let prefix = if prefix.is_empty() { String::new() } else { format!("/{}", prefix.trim_end_matches('/')) };
+    let prefix = notary
+        .origin
+        .as_str()
+        .split_once('/')
+        .map_or("", |(_, path)| path);
+    let prefix = if prefix.is_empty() {
+        String::new()
+    } else {
+        format!("/{}", prefix.trim_end_matches('/'))
+    };
     Router::new()
         .route(&format!("{prefix}/checkpoint"), get(checkpoint))
         .route(&format!("{prefix}/tile/{{*path}}"), get(tile))
@@ -35,16 +43,19 @@ pub fn router(notary: Arc<Notary>) -> Router {
 
 async fn checkpoint(State(notary): State<Arc<Notary>>) -> Response {
     let note = notary.published().note.to_string();
-    ([(header::CONTENT_TYPE, TEXT), (header::CACHE_CONTROL, FRESH)], note).into_response()
+    (
+        [(header::CONTENT_TYPE, TEXT), (header::CACHE_CONTROL, FRESH)],
+        note,
+    )
+        .into_response()
 }
 
 async fn tile(State(notary): State<Arc<Notary>>, Path(path): Path<String>) -> Response {
     let Ok(path) = TilePath::parse(&format!("tile/{path}")) else {
         return refused(StatusCode::NOT_FOUND, "no such tile\n");
     };
-    let read = tokio::task::spawn_blocking(move || {
-        notary.view.tile(&path).map_err(|error| notary.internal(&error))
-    });
+    let read =
+        tokio::task::spawn_blocking(move || notary.view.tile(&path).map_err(|error| notary.internal(&error)));
     match read.await.unwrap_or(Err(Refusal::Internal)) {
         Ok(Some(bytes)) => {
             let headers = [(header::CONTENT_TYPE, OCTETS), (header::CACHE_CONTROL, IMMUTABLE)];
@@ -64,7 +75,11 @@ async fn healthz(State(notary): State<Arc<Notary>>) -> Response {
         notary.ready()
     };
     let head = notary.view.head();
-    let listing = if notary.listing.rebuilding() { "rebuilding" } else { "whole" };
+    let listing = if notary.listing.rebuilding() {
+        "rebuilding"
+    } else {
+        "whole"
+    };
     let facts = format!(
         "size {}\npublished {}\nlisting {listing} to {}\n",
         head.size,
@@ -82,9 +97,18 @@ async fn healthz(State(notary): State<Arc<Notary>>) -> Response {
 
 async fn metrics(State(notary): State<Arc<Notary>>) -> Response {
     notary.gauges();
-    ([(header::CONTENT_TYPE, METRICS), (header::CACHE_CONTROL, FRESH)], notary.metrics.encode()).into_response()
+    (
+        [(header::CONTENT_TYPE, METRICS), (header::CACHE_CONTROL, FRESH)],
+        notary.metrics.encode(),
+    )
+        .into_response()
 }
 
 fn refused(status: StatusCode, text: impl Into<Body>) -> Response {
-    (status, [(header::CONTENT_TYPE, TEXT), (header::CACHE_CONTROL, FRESH)], text.into()).into_response()
+    (
+        status,
+        [(header::CONTENT_TYPE, TEXT), (header::CACHE_CONTROL, FRESH)],
+        text.into(),
+    )
+        .into_response()
 }

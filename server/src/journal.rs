@@ -7,11 +7,12 @@
 //! - [`Journal`] appends. There is one, and it excludes any other by a lock.
 //! - [`JournalReader`] reads a frame back while the journal grows.
 //! - [`JournalKeeper`] prepares the next segment, so that an append allocates nothing, and releases old ones.
-//! - [`scan`] reads the journal of a live server without touching it.
+//! - [`scan`] reads the journal of a live server without touching it; [`copy()`] copies it.
 //!
 //! The invariant that everything rests on: *frame N+1 is written only after the sync of frame N returned.* So at any
 //! moment at most one frame is in doubt, the last one, and a hole before an intact frame can only be corruption.
 
+mod copy;
 mod error;
 mod frame;
 mod keeper;
@@ -29,6 +30,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use copy::{copy, identity};
 pub use error::{AppendError, Failure, JournalError, Refusal};
 pub use keeper::JournalKeeper;
 pub use reader::JournalReader;

@@ -8,6 +8,7 @@
 pub mod account_record;
 pub mod admit;
 pub mod audit;
+pub mod backup;
 pub mod bundle;
 pub mod clock;
 pub mod codec;

@@ -110,9 +110,13 @@ impl Listing {
     /// # Errors
     /// [`Behind`] if it is not there (yet).
     pub fn page(&self, register: u32, page: u64) -> Result<Vec<Row>, Behind> {
-        let behind = Behind { reached: self.followed() };
+        let behind = Behind {
+            reached: self.followed(),
+        };
         let database = read_lock(&self.database);
-        let found = database.as_ref().map(|database| database.pages.get(page_key(register, page)));
+        let found = database
+            .as_ref()
+            .map(|database| database.pages.get(page_key(register, page)));
         match found {
             Some(Ok(Some(bytes))) => unpack(&bytes).ok_or(behind),
             Some(Ok(None)) | None => Err(behind),
@@ -213,8 +217,7 @@ impl Listing {
             if let Some(StoredEntry::Record(record)) = view.stored(at)? {
                 let facts = facts_of(&record).map_err(|_| ListingError::Record(index))?;
                 let owner = facts.owner().clone();
-                let page =
-                    registers.append(&facts.register, &owner, facts.sequence, facts.record, facts.row);
+                let page = registers.append(&facts.register, &owner, facts.sequence, facts.record, facts.row);
                 if let (Some(page), Some(database)) = (page, read_lock(&self.database).as_ref()) {
                     database.insert(&page)?;
                 }
@@ -255,7 +258,11 @@ fn open_database(directory: &Path) -> Result<(Database, u64), ListingError> {
         .flush_every_ms(None)
         .mode(sled::Mode::LowSpace)
         .open()?;
-    let database = Database { pages: db.open_tree(PAGES)?, meta: db.open_tree(META)?, db };
+    let database = Database {
+        pages: db.open_tree(PAGES)?,
+        meta: db.open_tree(META)?,
+        db,
+    };
     // Rows hold positions in the lists of classes and events: other lists, other rows.
     let vocabulary = vocabulary_hash();
     let known = database.meta.get(VOCABULARY)?;
@@ -271,7 +278,11 @@ fn open_database(directory: &Path) -> Result<(Database, u64), ListingError> {
 
 fn vocabulary_hash() -> [u8; 32] {
     let mut codes = String::new();
-    for code in Class::ALL.iter().map(|class| class.as_str()).chain(Event::ALL.iter().map(|e| e.as_str())) {
+    for code in Class::ALL
+        .iter()
+        .map(|class| class.as_str())
+        .chain(Event::ALL.iter().map(|e| e.as_str()))
+    {
         codes.push_str(code);
         codes.push('\n');
     }
@@ -309,4 +320,3 @@ fn move_aside(directory: &Path) {
         tracing::error!(%error, directory = %directory.display(), "cannot set the listing aside; remove it by hand");
     }
 }
-

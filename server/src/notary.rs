@@ -143,13 +143,27 @@ impl Notary {
     /// # Errors
     /// If no thread can be started, or the signer's memory cannot be written.
     pub fn start(opened: Opened, options: StartOptions) -> Result<(Arc<Self>, Running), std::io::Error> {
-        let Opened { sealer, committer, publisher, view, listing } = opened;
-        let StartOptions { origin, fs, layout, clock, limits, metrics } = options;
+        let Opened {
+            sealer,
+            committer,
+            publisher,
+            view,
+            listing,
+        } = opened;
+        let StartOptions {
+            origin,
+            fs,
+            layout,
+            clock,
+            limits,
+            metrics,
+        } = options;
         let shared = Arc::new(Shared::default());
         let (queue, queued) = mpsc::channel(QUEUE_MESSAGES);
         let (tasks, published_tasks) = sync_mpsc::channel();
         let progress = publisher.progress();
-        let bytes_room = usize::try_from(limits.queue_bytes.get() / ROOM_BYTES).unwrap_or(Semaphore::MAX_PERMITS);
+        let bytes_room =
+            usize::try_from(limits.queue_bytes.get() / ROOM_BYTES).unwrap_or(Semaphore::MAX_PERMITS);
         let head = view.head();
         let free_bytes = fs.free_bytes(&layout.journal).map_err(std::io::Error::other)?;
         let notary = Arc::new(Self {
@@ -236,7 +250,12 @@ impl Notary {
     /// What admission judges by, now.
     #[must_use]
     pub fn admission<'a>(&'a self, accounts: &'a Accounts) -> Admission<'a> {
-        Admission { origin: &self.origin, accounts, view: &self.view, now: self.now() }
+        Admission {
+            origin: &self.origin,
+            accounts,
+            view: &self.view,
+            now: self.now(),
+        }
     }
 
     /// Refuses early what could not be sealed.
@@ -279,9 +298,15 @@ impl Notary {
     ///
     /// # Errors
     /// [`Refusal::Stopping`] when the notary goes down.
-    pub async fn room_for_stream(&self, records: u32, bytes: u64) -> Result<Vec<OwnedSemaphorePermit>, Refusal> {
+    pub async fn room_for_stream(
+        &self,
+        records: u32,
+        bytes: u64,
+    ) -> Result<Vec<OwnedSemaphorePermit>, Refusal> {
         let records = Arc::clone(&self.records_room).acquire_many_owned(records).await;
-        let bytes = Arc::clone(&self.bytes_room).acquire_many_owned(room_units(bytes)).await;
+        let bytes = Arc::clone(&self.bytes_room)
+            .acquire_many_owned(room_units(bytes))
+            .await;
         match (records, bytes) {
             (Ok(records), Ok(bytes)) => Ok(vec![records, bytes]),
             _ => Err(Refusal::Stopping),
@@ -336,9 +361,10 @@ impl Notary {
         let mut answers = Vec::with_capacity(outcomes.len());
         for outcome in outcomes {
             answers.push(match (outcome, &sealed) {
-                (Outcome::Sealed(position), Some(sealed)) => {
-                    Answer::Sealed { sealed: Arc::clone(sealed), position }
-                }
+                (Outcome::Sealed(position), Some(sealed)) => Answer::Sealed {
+                    sealed: Arc::clone(sealed),
+                    position,
+                },
                 (Outcome::Sealed(_), None) => Answer::Refused(Refusal::Internal),
                 (Outcome::Refused(refusal), _) => Answer::Refused(refusal),
                 (Outcome::PerhapsOnRecord(admitted, candidates), _) => {
@@ -370,11 +396,16 @@ impl Notary {
 
     /// None if the record at `index` was made by another submission.
     fn same_submission(&self, admitted: &Admitted, index: LogIndex) -> Result<Option<Answer>, Refusal> {
-        let Some(StoredEntry::Record(stored)) = self.read(index)? else { return Ok(None) };
+        let Some(StoredEntry::Record(stored)) = self.read(index)? else {
+            return Ok(None);
+        };
         let facts = crate::facts::facts_of(&stored).map_err(|error| self.internal(&error))?;
         let (key, not_after) =
             submission_of(&stored, facts.row.received_at).map_err(|error| self.internal(&error))?;
-        if facts.organization != admitted.organization || key != admitted.idempotency_key || not_after < self.now() {
+        if facts.organization != admitted.organization
+            || key != admitted.idempotency_key
+            || not_after < self.now()
+        {
             return Ok(None);
         }
         let same = match admitted.submission {
@@ -384,7 +415,10 @@ impl Notary {
         Ok(Some(if same {
             Answer::Repeated(index)
         } else {
-            Answer::Refused(Refusal::IdempotencyConflict { index, record: facts.record })
+            Answer::Refused(Refusal::IdempotencyConflict {
+                index,
+                record: facts.record,
+            })
         }))
     }
 
@@ -394,14 +428,24 @@ impl Notary {
     /// [`Refusal::Internal`] if the notary's own check of the proof fails.
     pub fn prove_sealed(&self, sealed: &Sealed, position: usize) -> Result<Proven, Refusal> {
         let batch = &sealed.batch;
-        let index = batch.first.checked_add(position as u64).map_err(|error| self.internal(&error))?;
+        let index = batch
+            .first
+            .checked_add(position as u64)
+            .map_err(|error| self.internal(&error))?;
         let bytes = batch.stored.get(position).ok_or(Refusal::Internal)?;
-        let StoredEntry::Record(record) = StoredEntry::decode(&bytes).map_err(|error| self.internal(&error))? else {
+        let StoredEntry::Record(record) =
+            StoredEntry::decode(&bytes).map_err(|error| self.internal(&error))?
+        else {
             return Err(Refusal::Internal);
         };
         let path = batch.tree.path(index).ok_or(Refusal::Internal)?;
         self.verify(&record, index, &path, &batch.checkpoint)?;
-        Ok(Proven { record, index, path, note: Arc::clone(&sealed.note) })
+        Ok(Proven {
+            record,
+            index,
+            path,
+            note: Arc::clone(&sealed.note),
+        })
     }
 
     /// A fresh proof of a record against the newest checkpoint. Blocks on the disk.
@@ -409,13 +453,24 @@ impl Notary {
     /// # Errors
     /// [`Refusal::RecordNotFound`], or [`Refusal::Internal`].
     pub fn prove(&self, index: LogIndex) -> Result<Proven, Refusal> {
-        let Some(StoredEntry::Record(record)) = self.read(index)? else { return Err(Refusal::RecordNotFound) };
+        let Some(StoredEntry::Record(record)) = self.read(index)? else {
+            return Err(Refusal::RecordNotFound);
+        };
         let head = self.view.head();
         let path =
             nodes::inclusion_path(index, head.size, &*self.view).map_err(|error| self.internal(&error))?;
-        let checkpoint = Checkpoint { origin: self.origin.clone(), size: head.size, root: head.root };
+        let checkpoint = Checkpoint {
+            origin: self.origin.clone(),
+            size: head.size,
+            root: head.root,
+        };
         self.verify(&record, index, &path, &checkpoint)?;
-        Ok(Proven { record, index, path, note: head.note })
+        Ok(Proven {
+            record,
+            index,
+            path,
+            note: head.note,
+        })
     }
 
     /// Every proof is checked before it leaves; failures "should always be zero".
@@ -474,9 +529,18 @@ impl Notary {
     /// Remembers the newest checkpoint durably, then lets the public see it.
     fn announce(&self, fs: &dyn FileSystem, layout: &Layout) -> Result<(), std::io::Error> {
         let head = self.view.head();
-        let checkpoint = Checkpoint { origin: self.origin.clone(), size: head.size, root: head.root };
-        let state = SignerState { checkpoint, time: self.now() };
-        state.write(fs, &layout.signer_state).map_err(std::io::Error::other)?;
+        let checkpoint = Checkpoint {
+            origin: self.origin.clone(),
+            size: head.size,
+            root: head.root,
+        };
+        let state = SignerState {
+            checkpoint,
+            time: self.now(),
+        };
+        state
+            .write(fs, &layout.signer_state)
+            .map_err(std::io::Error::other)?;
         // From here on a restart will insist that the log contains this checkpoint.
         self.published.store(Arc::new(head));
         Ok(())
@@ -538,11 +602,15 @@ impl Notary {
         let bytes = limits.queue_bytes.get() / ROOM_BYTES;
         let bytes = bytes.saturating_sub(self.bytes_room.available_permits() as u64) * ROOM_BYTES;
         self.metrics.set_queue(records as u64, bytes);
-        self.metrics.set_journal_bytes(self.progress.journal_bytes.load(Ordering::Acquire));
+        self.metrics
+            .set_journal_bytes(self.progress.journal_bytes.load(Ordering::Acquire));
         let size = self.view.head().size.get();
-        self.metrics.set_follower_lag(size.saturating_sub(self.listing.followed()));
-        self.metrics.set_remembered_keys(self.shared.remembered.load(Ordering::Acquire));
-        self.metrics.set_free_bytes(self.free_bytes.load(Ordering::Acquire));
+        self.metrics
+            .set_follower_lag(size.saturating_sub(self.listing.followed()));
+        self.metrics
+            .set_remembered_keys(self.shared.remembered.load(Ordering::Acquire));
+        self.metrics
+            .set_free_bytes(self.free_bytes.load(Ordering::Acquire));
     }
 
     /// Takes no more submissions; what was accepted is sealed.

@@ -12,7 +12,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
-        mpsc::{Receiver, RecvTimeoutError, TryRecvError},
+        mpsc::{Receiver, RecvTimeoutError},
     },
     time::Duration,
 };
@@ -36,9 +36,15 @@ use crate::{
 };
 
 /// Snapshots of the state.
-pub const SNAPSHOT: Envelope = Envelope { magic: *b"TSSTATE\0", version: 1 };
+pub const SNAPSHOT: Envelope = Envelope {
+    magic: *b"TSSTATE\0",
+    version: 1,
+};
 /// Objects of remembered submissions.
-pub const GENERATION: Envelope = Envelope { magic: *b"TSREMEMB", version: 1 };
+pub const GENERATION: Envelope = Envelope {
+    magic: *b"TSREMEMB",
+    version: 1,
+};
 /// Bundles written between two syncs of their directories.
 const ROUND: usize = 64;
 /// Pause before a failed round is tried again.
@@ -94,7 +100,10 @@ pub enum PublishError {
 impl PublishError {
     /// True where a retry can never help and the log must not go on.
     fn is_fatal(&self) -> bool {
-        matches!(self, Self::RootsDiffer { .. } | Self::Durable(DurableError::Differs { .. }))
+        matches!(
+            self,
+            Self::RootsDiffer { .. } | Self::Durable(DurableError::Differs { .. })
+        )
     }
 }
 
@@ -178,7 +187,7 @@ impl Publisher {
                 Err(RecvTimeoutError::Disconnected) => break,
             };
             first.into_iter().for_each(|task| self.take(task));
-            while let Some(task) = next(tasks) {
+            while let Ok(task) = tasks.try_recv() {
                 self.take(task);
             }
             if !self.round_or_log(shared) {
@@ -249,7 +258,10 @@ impl Publisher {
     }
 
     fn full_tiles(&self) -> u64 {
-        let end = self.waiting.back().map_or(0, |sealed| sealed.batch.checkpoint.size.get());
+        let end = self
+            .waiting
+            .back()
+            .map_or(0, |sealed| sealed.batch.checkpoint.size.get());
         (end / TILE).saturating_sub(self.published() / TILE)
     }
 
@@ -289,16 +301,35 @@ impl Publisher {
     fn write_tiles(&mut self) -> Result<(), PublishError> {
         let from = self.published() / TILE;
         let count = self.full_tiles().min(ROUND as u64);
-        let mut public =
-            DurableBatch::new(Arc::clone(&self.fs), &self.layout.public, PUBLIC_DIRECTORY, PUBLIC_FILE);
-        let mut private =
-            DurableBatch::new(Arc::clone(&self.fs), &self.layout.private, PRIVATE_DIRECTORY, PRIVATE_FILE);
-        let mut cursor = Cursor { waiting: &self.waiting, batch: 0, position: self.skip };
+        let mut public = DurableBatch::new(
+            Arc::clone(&self.fs),
+            &self.layout.public,
+            PUBLIC_DIRECTORY,
+            PUBLIC_FILE,
+        );
+        let mut private = DurableBatch::new(
+            Arc::clone(&self.fs),
+            &self.layout.private,
+            PRIVATE_DIRECTORY,
+            PRIVATE_FILE,
+        );
+        let mut cursor = Cursor {
+            waiting: &self.waiting,
+            batch: 0,
+            position: self.skip,
+        };
         for number in from..from + count {
             let (entries, stored) = cursor.take_tile();
-            let entries_path = TilePath::Entries { index: number, width: TileWidth::FULL }.to_string();
+            let entries_path = TilePath::Entries {
+                index: number,
+                width: TileWidth::FULL,
+            }
+            .to_string();
             public.add(&entries_path, &encode_entries(entries.iter().map(Vec::as_slice))?)?;
-            private.add(&relative(&self.layout.private, &self.layout.records(number)), &bundle::encode(number * TILE, &stored))?;
+            private.add(
+                &relative(&self.layout.private, &self.layout.records(number)),
+                &bundle::encode(number * TILE, &stored),
+            )?;
             self.add_hash_tiles(&mut public, number)?;
         }
         let (batches, position) = (cursor.batch, cursor.position);
@@ -322,14 +353,18 @@ impl Publisher {
         let mut level = 0_u8;
         let mut index = number;
         loop {
-            let path = TilePath::Hashes { level, index, width: TileWidth::FULL };
+            let path = TilePath::Hashes {
+                level,
+                index,
+                width: TileWidth::FULL,
+            };
             let missing = ViewError::Beyond { level, index };
             let bytes = self.view.tile(&path)?.ok_or(missing)?;
             if level == 0 {
                 self.check_root(number, &bytes)?;
             }
             public.add(&path.to_string(), &bytes)?;
-            if (index + 1) % TILE != 0 || level >= 6 {
+            if !(index + 1).is_multiple_of(TILE) || level >= 6 {
                 return Ok(());
             }
             level += 1;
@@ -339,10 +374,17 @@ impl Publisher {
 
     /// The tile built as one `rs_merkle` tree must have the root that the right edge has.
     fn check_root(&self, tile: u64, bytes: &[u8]) -> Result<(), PublishError> {
-        let leaves: Vec<Hash> = bytes.chunks_exact(32).filter_map(|hash| Hash::from_slice(hash).ok()).collect();
+        let leaves: Vec<Hash> = bytes
+            .chunks_exact(32)
+            .filter_map(|hash| Hash::from_slice(hash).ok())
+            .collect();
         let built = builder::root_of(&leaves);
         let folded = self.view.node(8, tile)?;
-        if built == folded { Ok(()) } else { Err(PublishError::RootsDiffer { tile, built, folded }) }
+        if built == folded {
+            Ok(())
+        } else {
+            Err(PublishError::RootsDiffer { tile, built, folded })
+        }
     }
 
     fn create_parent(&self, path: &Path) -> Result<(), FileError> {
@@ -385,24 +427,25 @@ impl Publisher {
 
     fn release(&self) {
         let Some(keeper) = &self.keeper else { return };
-        let unwritten = self.generations.front().map_or(u64::MAX, |(number, _)| number * crate::state::GENERATION);
+        let unwritten = self
+            .generations
+            .front()
+            .map_or(u64::MAX, |(number, _)| number * crate::state::GENERATION);
         let below = self.published().min(self.snapshot).min(unwritten);
         if let Err(error) = keeper.release(below) {
             tracing::warn!(%error, "journal segments could not be released; they are kept");
         }
-        self.progress.journal_bytes.store(keeper.held_bytes(), Ordering::Release);
-    }
-}
-
-fn next(tasks: &Receiver<Task>) -> Option<Task> {
-    match tasks.try_recv() {
-        Ok(task) => Some(task),
-        Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
+        self.progress
+            .journal_bytes
+            .store(keeper.held_bytes(), Ordering::Release);
     }
 }
 
 fn relative(root: &Path, path: &Path) -> String {
-    path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned()
+    path.strip_prefix(root)
+        .unwrap_or(path)
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// Walks over the waiting batches, 256 entries at a time.
@@ -417,9 +460,12 @@ impl Cursor<'_> {
         let mut entries = Vec::with_capacity(256);
         let mut stored = Vec::with_capacity(256);
         while entries.len() < 256 {
-            let Some(sealed) = self.waiting.get(self.batch) else { break };
+            let Some(sealed) = self.waiting.get(self.batch) else {
+                break;
+            };
             let batch = &sealed.batch;
-            let (Some(entry), Some(bytes)) = (batch.entries.get(self.position), batch.stored.get(self.position))
+            let (Some(entry), Some(bytes)) =
+                (batch.entries.get(self.position), batch.stored.get(self.position))
             else {
                 self.batch += 1;
                 self.position = 0;

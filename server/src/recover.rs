@@ -13,7 +13,9 @@ use trialseal_core::{
     entry::{LogKeys, Statement, record_leaf_hash},
     hash::Hash,
     index::{LogIndex, LogSize},
-    merkle::{ProofError, compact_range::CompactRange, leaf_hash, nodes::NodeSource as _, range_proof::RangeTree},
+    merkle::{
+        ProofError, compact_range::CompactRange, leaf_hash, nodes::NodeSource as _, range_proof::RangeTree,
+    },
     note::SignedNote,
     tile::{TilePath, TileWidth},
     time::Instant,
@@ -67,7 +69,9 @@ pub enum OpenError {
     #[error(transparent)]
     Signer(#[from] SignerStateError),
     /// The journal holds no frame.
-    #[error("the journal holds no batch; the log was never completely created: remove its folder and create it again")]
+    #[error(
+        "the journal holds no batch; the log was never completely created: remove its folder and create it again"
+    )]
     Empty,
     /// A batch contradicts what is before it.
     #[error("the journal's batch at index {first} contradicts the log: {problem}")]
@@ -146,10 +150,14 @@ pub struct Opened {
 /// # Errors
 /// If there is a journal already, or anything cannot be written.
 pub fn create(options: &OpenOptions, identity: JournalId) -> Result<(), OpenError> {
-    let OpenOptions { fs, layout, signer, .. } = options;
-    for (directory, mode) in
-        [(&layout.public, PUBLIC_DIRECTORY), (&layout.private, PRIVATE_DIRECTORY), (&layout.journal, PRIVATE_DIRECTORY)]
-    {
+    let OpenOptions {
+        fs, layout, signer, ..
+    } = options;
+    for (directory, mode) in [
+        (&layout.public, PUBLIC_DIRECTORY),
+        (&layout.private, PRIVATE_DIRECTORY),
+        (&layout.journal, PRIVATE_DIRECTORY),
+    ] {
         fs.create_dir_all(directory, mode)?;
     }
     if let Some(parent) = layout.signer_state.parent() {
@@ -160,7 +168,12 @@ pub fn create(options: &OpenOptions, identity: JournalId) -> Result<(), OpenErro
     let [ed25519, mldsa] = signer.verifiers();
     let broken = |problem: String| OpenError::Create(problem);
     let keys = LogKeys::new(ed25519.clone(), mldsa.clone()).map_err(|error| broken(error.to_string()))?;
-    let statement = Statement::Open { created_at: now, keys, origin: signer.origin().clone(), previous: None };
+    let statement = Statement::Open {
+        created_at: now,
+        keys,
+        origin: signer.origin().clone(),
+        previous: None,
+    };
     let mut sealer = Sealer::new(
         signer.origin().clone(),
         State::default(),
@@ -169,11 +182,21 @@ pub fn create(options: &OpenOptions, identity: JournalId) -> Result<(), OpenErro
         rand::make_rng(),
     );
     let mut open = sealer.begin(now);
-    open.state(Bytes::from(statement.to_json())).map_err(|error: Refusal| broken(error.to_string()))?;
+    open.state(Bytes::from(statement.to_json()))
+        .map_err(|error: Refusal| broken(error.to_string()))?;
     let batch = open.finish().map_err(|error| broken(error.to_string()))?;
-    let remembered = SignerState { checkpoint: batch.checkpoint.clone(), time: now };
-    let mut committer = Committer { signer: Arc::clone(signer), journal, segment: 0 };
-    committer.commit(batch).map_err(|error| broken(error.to_string()))?;
+    let remembered = SignerState {
+        checkpoint: batch.checkpoint.clone(),
+        time: now,
+    };
+    let mut committer = Committer {
+        signer: Arc::clone(signer),
+        journal,
+        segment: 0,
+    };
+    committer
+        .commit(batch)
+        .map_err(|error| broken(error.to_string()))?;
     remembered.write(&**fs, &layout.signer_state)?;
     Ok(())
 }
@@ -183,7 +206,16 @@ pub fn create(options: &OpenOptions, identity: JournalId) -> Result<(), OpenErro
 /// # Errors
 /// Any [`OpenError`]; the words say what to do.
 pub fn open(options: OpenOptions) -> Result<Opened, OpenError> {
-    let OpenOptions { fs, layout, signer, journal, remembered, salts, accept_head, .. } = options;
+    let OpenOptions {
+        fs,
+        layout,
+        signer,
+        journal,
+        remembered,
+        salts,
+        accept_head,
+        ..
+    } = options;
     // sled makes its files readable by all; what it lists is private.
     fs.create_dir_all(&layout.index, PRIVATE_DIRECTORY)?;
     let (state, snapshot) = read_snapshot(&*fs, &layout)?;
@@ -199,24 +231,52 @@ pub fn open(options: OpenOptions) -> Result<Opened, OpenError> {
         last: None,
         segment: 0,
     };
-    let opened = Journal::open(Arc::clone(&fs), &layout.journal, journal, &mut |header, payload| {
-        replay.frame(header, payload).map_err(Into::into)
-    });
+    let opened = Journal::open(
+        Arc::clone(&fs),
+        &layout.journal,
+        journal,
+        &mut |header, payload| replay.frame(header, payload).map_err(Into::into),
+    );
     let journal = opened.map_err(unwrap_rejection)?;
     // The last frame is durable now, whatever the crash left of it: it may be published.
     replay.take_last();
-    let Replay { state, log, segment, .. } = replay;
-    let Some(ReplayedLog { view, edge, mut publisher }) = log else { return Err(OpenError::Empty) };
+    let Replay {
+        state, log, segment, ..
+    } = replay;
+    let Some(ReplayedLog {
+        view,
+        edge,
+        mut publisher,
+    }) = log
+    else {
+        return Err(OpenError::Empty);
+    };
     check_head(&view, &signer, &edge)?;
     check_nothing_beyond(&*fs, &layout, edge.size())?;
     let memory = SignerState::read(&*fs, &layout.signer_state)?;
-    signer_state::check(memory.as_ref(), accept_head, signer.origin(), &layout.signer_state, &view)?;
+    signer_state::check(
+        memory.as_ref(),
+        accept_head,
+        signer.origin(),
+        &layout.signer_state,
+        &view,
+    )?;
     if listing.followed() < snapshot {
         listing.mark_incomplete();
     }
     publisher.keep(journal.keeper());
     let sealer = Sealer::new(signer.origin().clone(), state, edge, remembered, salts);
-    Ok(Opened { sealer, committer: Committer { signer, journal, segment }, publisher, view, listing })
+    Ok(Opened {
+        sealer,
+        committer: Committer {
+            signer,
+            journal,
+            segment,
+        },
+        publisher,
+        view,
+        listing,
+    })
 }
 
 /// The journal hands back what the visitor refused; give the reason itself.
@@ -224,7 +284,10 @@ fn unwrap_rejection(error: JournalError) -> OpenError {
     match error {
         JournalError::Rejected { source, .. } => match source.downcast::<OpenError>() {
             Ok(own) => *own,
-            Err(other) => OpenError::Batch { first: 0, problem: other.to_string() },
+            Err(other) => OpenError::Batch {
+                first: 0,
+                problem: other.to_string(),
+            },
         },
         other => OpenError::Journal(other),
     }
@@ -232,13 +295,20 @@ fn unwrap_rejection(error: JournalError) -> OpenError {
 
 fn read_snapshot(fs: &dyn FileSystem, layout: &Layout) -> Result<(State, u64), OpenError> {
     let directory = layout.snapshots();
-    let names = if fs.metadata(&directory)?.is_some() { fs.list(&directory)? } else { Vec::new() };
+    let names = if fs.metadata(&directory)?.is_some() {
+        fs.list(&directory)?
+    } else {
+        Vec::new()
+    };
     let Some(size) = names.iter().filter_map(|name| name.parse::<u64>().ok()).max() else {
         return Ok((State::default(), 0));
     };
     let path = layout.snapshot(size);
     let file = fs.read(&path, SNAPSHOT_BYTES_MAX)?;
-    let damaged = || DurableError::Damaged { path: path.clone(), problem: "it is no snapshot of the state" };
+    let damaged = || DurableError::Damaged {
+        path: path.clone(),
+        problem: "it is no snapshot of the state",
+    };
     let (_, contents) = SNAPSHOT.open(&path, &file)?;
     let (mut state, generations) = State::decode(contents).map_err(|_| damaged())?;
     if state.size().get() != size {
@@ -280,7 +350,10 @@ struct Replay {
 
 impl Replay {
     fn frame(&mut self, header: &FrameHeader, payload: &[u8]) -> Result<(), OpenError> {
-        let refused = |problem: String| OpenError::Batch { first: header.first_index, problem };
+        let refused = |problem: String| OpenError::Batch {
+            first: header.first_index,
+            problem,
+        };
         let count = usize::try_from(header.count).unwrap_or(usize::MAX);
         let (stored, note) = StoredBatch::parse(Bytes::copy_from_slice(payload), count)
             .map_err(|error: StoredError| refused(error.to_string()))?;
@@ -291,7 +364,11 @@ impl Replay {
         self.publish_some()?;
         let sealed = Arc::new(self.seal(header, stored, note)?);
         if let Some(log) = &mut self.log {
-            log.edge = sealed.batch.tree.compact_range().ok_or_else(|| refused("it is empty".to_owned()))?;
+            log.edge = sealed
+                .batch
+                .tree
+                .compact_range()
+                .ok_or_else(|| refused("it is empty".to_owned()))?;
             log.view.append(Arc::clone(&sealed));
         }
         self.last = Some(sealed);
@@ -302,13 +379,21 @@ impl Replay {
     /// Everything before the first frame is in files: the right edge follows from them.
     fn begin(&self, first: u64) -> Result<ReplayedLog, OpenError> {
         if first > self.snapshot {
-            return Err(OpenError::Gap { journal: first, snapshot: self.snapshot });
+            return Err(OpenError::Gap {
+                journal: first,
+                snapshot: self.snapshot,
+            });
         }
         // The files of a bundle that the first frame continues are complete: its earlier
         // part was released only then.
         let published = first.div_ceil(TILE) * TILE;
         let size = LogSize::new(first).map_err(|_| OpenError::Empty)?;
-        let head = Head { size, root: Hash::from_bytes([0; 32]), note: "".into(), time: Instant::from_millis(0) };
+        let head = Head {
+            size,
+            root: Hash::from_bytes([0; 32]),
+            note: "".into(),
+            time: Instant::from_millis(0),
+        };
         let view = LogView::open(Arc::clone(&self.fs), self.layout.clone(), published, head)?;
         let mut hashes = Vec::new();
         for level in (0..64_u8).rev().filter(|level| first >> level & 1 == 1) {
@@ -324,11 +409,18 @@ impl Replay {
             published,
             self.snapshot,
         );
-        Ok(ReplayedLog { view, edge, publisher })
+        Ok(ReplayedLog {
+            view,
+            edge,
+            publisher,
+        })
     }
 
     fn seal(&mut self, header: &FrameHeader, stored: StoredBatch, note: String) -> Result<Sealed, OpenError> {
-        let refused = |problem: String| OpenError::Batch { first: header.first_index, problem };
+        let refused = |problem: String| OpenError::Batch {
+            first: header.first_index,
+            problem,
+        };
         let first = LogIndex::new(header.first_index).map_err(|error| refused(error.to_string()))?;
         let edge = self.log.as_ref().map(|log| log.edge.clone()).unwrap_or_default();
         let mut entries = Vec::with_capacity(stored.len());
@@ -342,15 +434,22 @@ impl Replay {
             leaves.push(leaf);
             // A snapshot is taken between batches: a frame lies before it or behind it.
             if index >= self.snapshot {
-                let completed = self.fold(index, &entry).map_err(|error| refused(error.to_string()))?;
+                let completed = self
+                    .fold(index, &entry)
+                    .map_err(|error| refused(error.to_string()))?;
                 pages.extend(completed.page);
                 generations.extend(completed.generation);
                 time = self.state.last_time();
             }
         }
-        let tree = RangeTree::at_end(&edge, leaves).map_err(|error: ProofError| refused(error.to_string()))?;
+        let tree =
+            RangeTree::at_end(&edge, leaves).map_err(|error: ProofError| refused(error.to_string()))?;
         let size = tree.size();
-        let checkpoint = Checkpoint { origin: self.origin.clone(), size, root: tree.root() };
+        let checkpoint = Checkpoint {
+            origin: self.origin.clone(),
+            size,
+            root: tree.root(),
+        };
         let signed = SignedNote::parse(&note).map_err(|error| refused(error.to_string()))?;
         if signed.text() != checkpoint.text() {
             return Err(refused(format!(
@@ -360,8 +459,21 @@ impl Replay {
             )));
         }
         let tile_roots = completed_tiles(&tree, first, size);
-        let batch = Batch { first, stored, entries, tree, tile_roots, pages, generations, checkpoint, time };
-        Ok(Sealed { batch, note: note.into() })
+        let batch = Batch {
+            first,
+            stored,
+            entries,
+            tree,
+            tile_roots,
+            pages,
+            generations,
+            checkpoint,
+            time,
+        };
+        Ok(Sealed {
+            batch,
+            note: note.into(),
+        })
     }
 
     fn fold(&mut self, index: u64, entry: &StoredEntry) -> Result<Completed, FactsError> {
@@ -384,7 +496,13 @@ impl Replay {
     /// are with the publisher, and those are durable.
     fn publish_some(&mut self) -> Result<(), OpenError> {
         let Some(log) = &mut self.log else { return Ok(()) };
-        if log.publisher.progress().waiting_bytes.load(std::sync::atomic::Ordering::Acquire) > RECOVERY_ROUND_BYTES {
+        if log
+            .publisher
+            .progress()
+            .waiting_bytes
+            .load(std::sync::atomic::Ordering::Acquire)
+            > RECOVERY_ROUND_BYTES
+        {
             log.publisher.round()?;
         }
         Ok(())
@@ -410,9 +528,14 @@ fn check_head(view: &LogView, signer: &LogSigner, edge: &CompactRange) -> Result
     let head = view.head();
     let refused = |problem: String| OpenError::Checkpoint(problem);
     let note = SignedNote::parse(&head.note).map_err(|error| refused(error.to_string()))?;
-    let verified = note.verify(signer.verifiers()).map_err(|error| refused(error.to_string()))?;
+    let verified = note
+        .verify(signer.verifiers())
+        .map_err(|error| refused(error.to_string()))?;
     if verified.len() != 2 {
-        return Err(refused(format!("{} of its 2 signature lines are there", verified.len())));
+        return Err(refused(format!(
+            "{} of its 2 signature lines are there",
+            verified.len()
+        )));
     }
     if head.root != edge.root() {
         return Err(refused("its root is not that of the log".to_owned()));
@@ -424,9 +547,16 @@ fn check_head(view: &LogView, signer: &LogSigner, edge: &CompactRange) -> Result
 fn check_nothing_beyond(fs: &dyn FileSystem, layout: &Layout, size: LogSize) -> Result<(), OpenError> {
     let first = size.get() / TILE;
     for index in first..first + LOOK_BEYOND {
-        let path = layout.public_tile(&TilePath::Hashes { level: 0, index, width: TileWidth::FULL });
+        let path = layout.public_tile(&TilePath::Hashes {
+            level: 0,
+            index,
+            width: TileWidth::FULL,
+        });
         if fs.metadata(&path)?.is_some() {
-            return Err(OpenError::TileBeyondHead { tile: path.display().to_string(), size: size.get() });
+            return Err(OpenError::TileBeyondHead {
+                tile: path.display().to_string(),
+                size: size.get(),
+            });
         }
     }
     Ok(())

@@ -37,7 +37,9 @@ pub enum Refusal {
     #[error("the submission expired at {0} (its \"not after\"); sign it again")]
     SubmissionExpired(Instant),
     /// The idempotency key is on record with other content.
-    #[error("this idempotency key is already record {index} with other content; use a new key for new content")]
+    #[error(
+        "this idempotency key is already record {index} with other content; use a new key for new content"
+    )]
     IdempotencyConflict {
         /// Log index of the record made with the key.
         index: LogIndex,
@@ -92,7 +94,10 @@ pub enum Refusal {
 }
 
 fn list(violations: &[FieldViolation]) -> String {
-    let all: Vec<_> = violations.iter().map(|one| format!("{}: {}", one.field, one.problem)).collect();
+    let all: Vec<_> = violations
+        .iter()
+        .map(|one| format!("{}: {}", one.field, one.problem))
+        .collect();
     all.join("; ")
 }
 
@@ -100,7 +105,10 @@ impl Refusal {
     /// A single wrong field.
     #[must_use]
     pub fn field(field: &str, problem: impl Into<String>) -> Self {
-        Self::Invalid(vec![FieldViolation { field: field.to_owned(), problem: problem.into() }])
+        Self::Invalid(vec![FieldViolation {
+            field: field.to_owned(),
+            problem: problem.into(),
+        }])
     }
 
     /// The stable name that programs act on, and the label of the metric.

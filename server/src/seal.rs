@@ -167,7 +167,13 @@ impl Sealer {
         limits: RememberedLimits,
         salts: StdRng,
     ) -> Self {
-        Self { origin, state, edge, limits, salts }
+        Self {
+            origin,
+            state,
+            edge,
+            limits,
+            salts,
+        }
     }
 
     /// The state, which may be one batch ahead of what is durable.
@@ -240,7 +246,13 @@ impl Open<'_> {
         if !candidates.is_empty() {
             return Outcome::PerhapsOnRecord(Box::new(admitted), candidates);
         }
-        if self.sealer.state.remembered().room_for(&admitted.organization, self.sealer.limits).is_err() {
+        if self
+            .sealer
+            .state
+            .remembered()
+            .room_for(&admitted.organization, self.sealer.limits)
+            .is_err()
+        {
             return Outcome::Refused(Refusal::RememberedFull);
         }
         let position = self.entries.len();
@@ -261,11 +273,15 @@ impl Open<'_> {
         }
         if admitted.accounts_version != state.accounts().version() {
             let accounts = state.accounts();
-            accounts.member(&admitted.organization, &admitted.member).ok_or(Refusal::TokenRevoked)?;
+            accounts
+                .member(&admitted.organization, &admitted.member)
+                .ok_or(Refusal::TokenRevoked)?;
             if let Some(key) = &admitted.key {
-                accounts.key(&admitted.organization, &admitted.member, key).ok_or_else(|| {
-                    Refusal::KeyNotEnrolled("the key is no longer enrolled for this member".to_owned())
-                })?;
+                accounts
+                    .key(&admitted.organization, &admitted.member, key)
+                    .ok_or_else(|| {
+                        Refusal::KeyNotEnrolled("the key is no longer enrolled for this member".to_owned())
+                    })?;
             }
         }
         let registers = read_lock(state.registers());
@@ -295,7 +311,10 @@ impl Open<'_> {
         };
         let mut salt = [0; 32];
         self.sealer.salts.fill_bytes(&mut salt);
-        let text = SaltedText { salt: Salt::from_bytes(salt), text: Bytes::from(when.to_json()) };
+        let text = SaltedText {
+            salt: Salt::from_bytes(salt),
+            text: Bytes::from(when.to_json()),
+        };
         let leaves = RecordLeaves {
             what: admitted.what.1,
             who: admitted.who.1,
@@ -316,11 +335,18 @@ impl Open<'_> {
         let facts = RecordFacts {
             record,
             sequence,
-            row: Row { index, received_at: self.time, class: when.class, event: when.event },
+            row: Row {
+                index,
+                received_at: self.time,
+                class: when.class,
+                event: when.event,
+            },
             register: when.register,
             organization: admitted.organization,
             fingerprint: admitted.fingerprint,
-            not_after: admitted.not_after.unwrap_or_else(|| self.time.plus_millis(DRAFT_REMEMBERED_MS)),
+            not_after: admitted
+                .not_after
+                .unwrap_or_else(|| self.time.plus_millis(DRAFT_REMEMBERED_MS)),
             account: admitted.account,
         };
         let completed = self.sealer.state.apply(&facts);
@@ -336,7 +362,9 @@ impl Open<'_> {
         let index = self.next_index()?;
         let entry = StoredEntry::Statement(json);
         let bytes = entry.entry_bytes();
-        self.builder.push(&entry).map_err(|error| Refusal::field("statement", error.to_string()))?;
+        self.builder
+            .push(&entry)
+            .map_err(|error| Refusal::field("statement", error.to_string()))?;
         let completed = self.sealer.state.apply_statement(index);
         let leaf = trialseal_core::merkle::leaf_hash(&bytes);
         self.add(PublicEntry::Statement(bytes), leaf, completed);
@@ -389,7 +417,8 @@ pub(crate) fn completed_tiles(tree: &RangeTree, first: LogIndex, size: LogSize) 
         let height = level * 8;
         let completed = (first.get() >> height)..(size.get() >> height);
         roots.extend(completed.filter_map(|index| {
-            tree.node(height, index).map(|hash| TileRoot { level, index, hash })
+            tree.node(height, index)
+                .map(|hash| TileRoot { level, index, hash })
         }));
     }
     roots

@@ -118,7 +118,11 @@ pub struct Committer {
     pub segment: u64,
 }
 
-type Waiting = (oneshot::Sender<Result<Reply, Refusal>>, Vec<Outcome>, Vec<OwnedSemaphorePermit>);
+type Waiting = (
+    oneshot::Sender<Result<Reply, Refusal>>,
+    Vec<Outcome>,
+    Vec<OwnedSemaphorePermit>,
+);
 
 /// What comes back from the disk: the committer, the batch, and how long it took.
 type Landed = (Committer, Result<Arc<Sealed>, CommitFailed>, Duration);
@@ -153,7 +157,10 @@ impl Committer {
                 Ok(position) => {
                     // Durable: from here on the batch may be told to anybody.
                     self.segment = position.segment;
-                    return Ok(Arc::new(Sealed { batch, note: note.into() }));
+                    return Ok(Arc::new(Sealed {
+                        batch,
+                        note: note.into(),
+                    }));
                 }
                 Err(AppendError::Refused(refusal @ journal::Refusal::NoSegment(_))) => {
                     // Nothing was written. Admission refuses early on the same grounds, so
@@ -170,7 +177,15 @@ impl Committer {
 impl Sequencer {
     /// Runs until the queue is closed and empty, or a commit fails.
     pub async fn run(self, queue: mpsc::Receiver<Work>) {
-        let Self { mut sealer, committer, clock, view, publisher, shared, metrics } = self;
+        let Self {
+            mut sealer,
+            committer,
+            clock,
+            view,
+            publisher,
+            shared,
+            metrics,
+        } = self;
         shared.accounts.store(Arc::clone(sealer.state().accounts()));
         let mut run = Run {
             snapshot_segment: committer.segment,
@@ -305,8 +320,17 @@ impl Run {
         let now = self.clock.now();
         let behind_ms = sealer.state().last_time().as_millis() - now.as_millis();
         let stepped_back = behind_ms > STEP_BACK_MS;
-        if self.shared.clock_stepped_back.swap(stepped_back, Ordering::AcqRel) != stepped_back {
-            tracing::error!(behind_ms, stopped = stepped_back, "the clock stepped back, or is right again");
+        if self
+            .shared
+            .clock_stepped_back
+            .swap(stepped_back, Ordering::AcqRel)
+            != stepped_back
+        {
+            tracing::error!(
+                behind_ms,
+                stopped = stepped_back,
+                "the clock stepped back, or is right again"
+            );
         }
         if behind_ms > 0 {
             self.metrics.clock_stepped_back();
@@ -343,26 +367,40 @@ impl Run {
         });
         self.snapshot_segment = committer.segment;
         self.shared.accounts.store(Arc::clone(sealer.state().accounts()));
-        self.shared.remembered.store(sealer.state().remembered().live(), Ordering::Relaxed);
+        self.shared
+            .remembered
+            .store(sealer.state().remembered().live(), Ordering::Relaxed);
         let span = tracing::info_span!("batch", entries = batch.entries.len(), size = %batch.checkpoint.size);
         let commit = tokio::task::spawn_blocking(move || {
             let started = std::time::Instant::now();
             let sealed = span.in_scope(|| committer.commit(batch));
             (committer, sealed, started.elapsed())
         });
-        self.flight = Some(Flight { commit, waiting, snapshot });
+        self.flight = Some(Flight {
+            commit,
+            waiting,
+            snapshot,
+        });
         true
     }
 
     /// Tells everybody about a batch that is durable. False if it is not known to be.
     fn landed(&mut self, landed: Result<Landed, tokio::task::JoinError>) -> bool {
-        let Some(flight) = self.flight.take() else { return false };
+        let Some(flight) = self.flight.take() else {
+            return false;
+        };
         let sealed = match landed {
             Ok((committer, Ok(sealed), took)) => {
                 self.idle = Some(committer);
                 let batch = &sealed.batch;
-                let at = UNIX_EPOCH + Duration::from_millis(u64::try_from(batch.time.as_millis()).unwrap_or(0));
-                self.metrics.batch_committed(batch.entries.len() as u64, took, batch.checkpoint.size.get(), at);
+                let at =
+                    UNIX_EPOCH + Duration::from_millis(u64::try_from(batch.time.as_millis()).unwrap_or(0));
+                self.metrics.batch_committed(
+                    batch.entries.len() as u64,
+                    took,
+                    batch.checkpoint.size.get(),
+                    at,
+                );
                 sealed
             }
             Ok((_, Err(error), _)) => {
@@ -405,7 +443,9 @@ impl Run {
 fn answer(waiting: Vec<Waiting>, sealed: Option<&Arc<Sealed>>) {
     for (reply, outcomes, room) in waiting {
         drop(room);
-        let new = outcomes.iter().any(|outcome| matches!(outcome, Outcome::Sealed(_)));
+        let new = outcomes
+            .iter()
+            .any(|outcome| matches!(outcome, Outcome::Sealed(_)));
         let sealed = sealed.filter(|_| new).cloned();
         // A caller that has gone is no reason to stop.
         let _ = reply.send(Ok(Reply { sealed, outcomes }));

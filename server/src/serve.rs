@@ -83,8 +83,13 @@ pub enum ServeError {
     CommitFailed,
 }
 
-fn run_error<E: Into<Box<dyn std::error::Error + Send + Sync>>>(what: &'static str) -> impl FnOnce(E) -> ServeError {
-    move |error| ServeError::Run { what, error: error.into() }
+fn run_error<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
+    what: &'static str,
+) -> impl FnOnce(E) -> ServeError {
+    move |error| ServeError::Run {
+        what,
+        error: error.into(),
+    }
 }
 
 /// What opening a log takes from its configuration.
@@ -99,7 +104,10 @@ pub fn open_options(config: &Config, accept_head: Option<AcceptedHead>) -> Resul
         layout: Layout::from(&config.directories),
         signer: Arc::new(signer),
         clock: Arc::new(SystemClock),
-        journal: JournalOptions { limit_bytes: config.limits.journal_bytes.get(), ..JournalOptions::default() },
+        journal: JournalOptions {
+            limit_bytes: config.limits.journal_bytes.get(),
+            ..JournalOptions::default()
+        },
         remembered: RememberedLimits {
             total: config.limits.remembered_keys.get(),
             per_organization: config.limits.remembered_keys_of_one_organization(),
@@ -146,7 +154,10 @@ async fn run(
     if tokio::time::timeout(deadline, servers.join()).await.is_err() {
         tracing::warn!("some connections did not end in time and are closed");
     }
-    if tokio::time::timeout(deadline, running.stop(&notary)).await.is_err() {
+    if tokio::time::timeout(deadline, running.stop(&notary))
+        .await
+        .is_err()
+    {
         tracing::error!("the log could not be closed in time; the next start recovers it");
     }
     // The socket is ours: the journal's lock kept others away.
@@ -206,20 +217,27 @@ async fn listen(
     let bind = async |address, protocol| {
         Listener::bind(address, protocol, tls, limits)
             .await
-            .map_err(|error| ServeError::Listen { place: address.to_string(), error })
+            .map_err(|error| ServeError::Listen {
+                place: address.to_string(),
+                error,
+            })
     };
     let grpc = bind(config.listen.grpc, Protocol::Grpc).await?;
     let web = bind(config.listen.http, Protocol::Http).await?;
-    let socket = operator_socket(&config.listen.admin_socket)
-        .map_err(|error| ServeError::Listen { place: config.listen.admin_socket.display().to_string(), error })?;
+    let socket = operator_socket(&config.listen.admin_socket).map_err(|error| ServeError::Listen {
+        place: config.listen.admin_socket.display().to_string(),
+        error,
+    })?;
     let (grpc_address, http_address) = (grpc.local(), web.local());
     let servers = Servers {
         grpc: tokio::spawn(serve_grpc(config, notary, grpc, stopped.clone())?),
         operator: tokio::spawn(
             Server::builder()
                 .add_service(
-                    OperatorServer::new(OperatorService { notary: Arc::clone(notary) })
-                        .max_decoding_message_size(OPERATOR_MESSAGE_BYTES),
+                    OperatorServer::new(OperatorService {
+                        notary: Arc::clone(notary),
+                    })
+                    .max_decoding_message_size(OPERATOR_MESSAGE_BYTES),
                 )
                 .serve_with_incoming_shutdown(UnixListenerStream::new(socket), ended(stopped.clone())),
         ),
@@ -267,11 +285,15 @@ fn serve_grpc(
         .add_service(health_service)
         .add_service(reflection)
         .add_service(
-            NotaryServer::new(NotaryService { notary: Arc::clone(notary) })
-                .max_decoding_message_size(request_bytes)
-                .max_encoding_message_size(ANSWER_BYTES_MAX),
+            NotaryServer::new(NotaryService {
+                notary: Arc::clone(notary),
+            })
+            .max_decoding_message_size(request_bytes)
+            .max_encoding_message_size(ANSWER_BYTES_MAX),
         )
-        .add_service(LogServer::new(LogService { notary: Arc::clone(notary) }));
+        .add_service(LogServer::new(LogService {
+            notary: Arc::clone(notary),
+        }));
     Ok(async move {
         health.set_serving::<NotaryServer<NotaryService>>().await;
         health.set_serving::<LogServer<LogService>>().await;
@@ -348,7 +370,10 @@ fn reload(
         }
     };
     for key in config.needs_restart(&new) {
-        tracing::warn!(key, "changed in the configuration, and takes effect at the next start");
+        tracing::warn!(
+            key,
+            "changed in the configuration, and takes effect at the next start"
+        );
     }
     let new = new.reloadable();
     notary.reload(new.limits);

@@ -21,7 +21,10 @@ use crate::{
     view::{LogView, ViewError},
 };
 
-const SIGNER: Envelope = Envelope { magic: *b"TSSIGNER", version: 1 };
+const SIGNER: Envelope = Envelope {
+    magic: *b"TSSIGNER",
+    version: 1,
+};
 const BYTES_MAX: u64 = 4_096;
 
 /// What the signer remembers.
@@ -98,7 +101,9 @@ pub enum SignerStateError {
         expected: Origin,
     },
     /// The accepted head is not the log's.
-    #[error("--accept-head names size {given} with root {given_root}, but the log holds {size} entries with root {root}")]
+    #[error(
+        "--accept-head names size {given} with root {given_root}, but the log holds {size} entries with root {root}"
+    )]
     NotTheHead {
         /// The size given.
         given: LogSize,
@@ -158,7 +163,10 @@ impl SignerState {
         let root = Hash::from_bytes(reader.array()?);
         let time = Instant::from_millis(reader.i64()?);
         reader.end()?;
-        Ok(Self { checkpoint: Checkpoint { origin, size, root }, time })
+        Ok(Self {
+            checkpoint: Checkpoint { origin, size, root },
+            time,
+        })
     }
 }
 

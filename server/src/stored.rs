@@ -128,6 +128,7 @@ impl StoredRecord {
 
 /// One log entry as kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "nearly every entry is a record")]
 pub enum StoredEntry {
     /// A record with its parts.
     Record(StoredRecord),
@@ -223,10 +224,16 @@ fn decode_record(mut reader: Reader) -> Result<StoredRecord, StoredError> {
     let submitted = match reader.u8()? {
         SIGNED => {
             let length = reader.u16()?;
-            Submitted::Signed { note: reader.take(usize::from(length))? }
+            Submitted::Signed {
+                note: reader.take(usize::from(length))?,
+            }
         }
         DRAFT => Submitted::Draft {
-            idempotency_key: reader.take(32)?.as_ref().try_into().map_err(|_| StoredError::Truncated)?,
+            idempotency_key: reader
+                .take(32)?
+                .as_ref()
+                .try_into()
+                .map_err(|_| StoredError::Truncated)?,
         },
         other => return Err(StoredError::UnknownKind(other)),
     };
@@ -234,10 +241,22 @@ fn decode_record(mut reader: Reader) -> Result<StoredRecord, StoredError> {
         return Err(StoredError::Trailing);
     }
     Ok(StoredRecord {
-        what: SaltedText { salt: salt(0)?, text: what },
-        who: SaltedText { salt: salt(1)?, text: who },
-        why: SaltedText { salt: salt(2)?, text: why },
-        when: SaltedText { salt: salt(3)?, text: when },
+        what: SaltedText {
+            salt: salt(0)?,
+            text: what,
+        },
+        who: SaltedText {
+            salt: salt(1)?,
+            text: who,
+        },
+        why: SaltedText {
+            salt: salt(2)?,
+            text: why,
+        },
+        when: SaltedText {
+            salt: salt(3)?,
+            text: when,
+        },
         submitted,
     })
 }
@@ -294,7 +313,10 @@ impl BatchBuilder {
     /// The finished entries, sharing one buffer.
     #[must_use]
     pub fn finish(self) -> StoredBatch {
-        StoredBatch { payload: self.payload.freeze(), ends: self.ends }
+        StoredBatch {
+            payload: self.payload.freeze(),
+            ends: self.ends,
+        }
     }
 }
 
@@ -326,8 +348,16 @@ impl StoredBatch {
             ends.push(at);
         }
         let note = payload.slice(at..);
-        let note = std::str::from_utf8(&note).map_err(|_| StoredError::NotText)?.to_owned();
-        Ok((Self { payload: payload.slice(..at), ends }, note))
+        let note = std::str::from_utf8(&note)
+            .map_err(|_| StoredError::NotText)?
+            .to_owned();
+        Ok((
+            Self {
+                payload: payload.slice(..at),
+                ends,
+            },
+            note,
+        ))
     }
 
     /// Number of entries.
@@ -346,7 +376,11 @@ impl StoredBatch {
     #[must_use]
     pub fn get(&self, position: usize) -> Option<Bytes> {
         let end = *self.ends.get(position)?;
-        let start = if position == 0 { 0 } else { *self.ends.get(position - 1)? };
+        let start = if position == 0 {
+            0
+        } else {
+            *self.ends.get(position - 1)?
+        };
         Some(self.payload.slice(start + 4..end))
     }
 
@@ -380,7 +414,9 @@ impl Reader {
 
     fn u16(&mut self) -> Result<u16, StoredError> {
         let bytes = self.take(2)?;
-        <[u8; 2]>::try_from(bytes.as_ref()).map(u16::from_be_bytes).map_err(|_| StoredError::Truncated)
+        <[u8; 2]>::try_from(bytes.as_ref())
+            .map(u16::from_be_bytes)
+            .map_err(|_| StoredError::Truncated)
     }
 }
 
@@ -389,7 +425,10 @@ mod tests {
     use super::*;
 
     fn part(byte: u8, text: &str) -> SaltedText {
-        SaltedText { salt: Salt::from_bytes([byte; 32]), text: Bytes::copy_from_slice(text.as_bytes()) }
+        SaltedText {
+            salt: Salt::from_bytes([byte; 32]),
+            text: Bytes::copy_from_slice(text.as_bytes()),
+        }
     }
 
     fn records() -> Vec<StoredEntry> {
@@ -398,10 +437,14 @@ mod tests {
             who: part(2, "{}"),
             why: part(3, ""),
             when: part(4, "{\"index\":7}"),
-            submitted: Submitted::Signed { note: Bytes::from_static(b"text\n\n- a b\n") },
+            submitted: Submitted::Signed {
+                note: Bytes::from_static(b"text\n\n- a b\n"),
+            },
         };
         let mut draft = record.clone();
-        draft.submitted = Submitted::Draft { idempotency_key: [9; 32] };
+        draft.submitted = Submitted::Draft {
+            idempotency_key: [9; 32],
+        };
         vec![
             StoredEntry::Record(record),
             StoredEntry::Record(draft),
@@ -420,7 +463,10 @@ mod tests {
         bytes.extend_from_slice(b"the note\n");
         let (parsed, note) = StoredBatch::parse(Bytes::from(bytes), 3).unwrap();
         assert_eq!(note, "the note\n");
-        let decoded: Vec<_> = parsed.iter().map(|bytes| StoredEntry::decode(&bytes).unwrap()).collect();
+        let decoded: Vec<_> = parsed
+            .iter()
+            .map(|bytes| StoredEntry::decode(&bytes).unwrap())
+            .collect();
         assert_eq!(decoded, records());
     }
 
@@ -432,11 +478,17 @@ mod tests {
             let whole = bytes.freeze();
             if matches!(entry, StoredEntry::Record(_)) {
                 for length in 0..whole.len() {
-                    assert!(StoredEntry::decode(&whole.slice(..length)).is_err(), "cut at {length}");
+                    assert!(
+                        StoredEntry::decode(&whole.slice(..length)).is_err(),
+                        "cut at {length}"
+                    );
                 }
                 let mut longer = whole.to_vec();
                 longer.push(0);
-                assert_eq!(StoredEntry::decode(&Bytes::from(longer)), Err(StoredError::Trailing));
+                assert_eq!(
+                    StoredEntry::decode(&Bytes::from(longer)),
+                    Err(StoredError::Trailing)
+                );
             }
         }
     }

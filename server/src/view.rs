@@ -130,16 +130,32 @@ impl LogView {
         published: u64,
         head: Head,
     ) -> Result<Self, ViewError> {
-        let recent = Recent { head, edges: Vec::new(), batches: VecDeque::new() };
-        let view = Self { fs, layout, recent: RwLock::new(recent), committed: watch::Sender::new(published) };
-        let mut edges = vec![Edge { start: published, hashes: VecDeque::new() }];
+        let recent = Recent {
+            head,
+            edges: Vec::new(),
+            batches: VecDeque::new(),
+        };
+        let view = Self {
+            fs,
+            layout,
+            recent: RwLock::new(recent),
+            committed: watch::Sender::new(published),
+        };
+        let mut edges = vec![Edge {
+            start: published,
+            hashes: VecDeque::new(),
+        }];
         let mut tiles = published / TILE;
         while tiles > 0 {
             let level = u8::try_from(edges.len()).unwrap_or(u8::MAX);
             let start = tiles / TILE * TILE;
-            let mut edge = Edge { start, hashes: VecDeque::new() };
+            let mut edge = Edge {
+                start,
+                hashes: VecDeque::new(),
+            };
             for number in start..tiles {
-                edge.hashes.push_back(subtree_root(&view.read_tile(level - 1, number)?));
+                edge.hashes
+                    .push_back(subtree_root(&view.read_tile(level - 1, number)?));
             }
             edges.push(edge);
             tiles /= TILE;
@@ -168,7 +184,13 @@ impl LogView {
         let leaves = recent.edge(0);
         // At a start the first batches may lie in files already, in part or as a whole.
         let known = leaves.end().saturating_sub(batch.first.get());
-        leaves.hashes.extend(batch.tree.leaves().iter().skip(usize::try_from(known).unwrap_or(usize::MAX)));
+        leaves.hashes.extend(
+            batch
+                .tree
+                .leaves()
+                .iter()
+                .skip(usize::try_from(known).unwrap_or(usize::MAX)),
+        );
         for root in &batch.tile_roots {
             let edge = recent.edge(usize::from(root.level));
             if root.index == edge.end() {
@@ -193,7 +215,11 @@ impl LogView {
             edge.start = edge.start.max(keep);
             keep /= TILE;
         }
-        while recent.batches.front().is_some_and(|sealed| sealed.batch.checkpoint.size.get() <= published) {
+        while recent
+            .batches
+            .front()
+            .is_some_and(|sealed| sealed.batch.checkpoint.size.get() <= published)
+        {
             recent.batches.pop_front();
         }
     }
@@ -201,12 +227,20 @@ impl LogView {
     /// Bytes of entries held in memory until their files are written.
     #[must_use]
     pub fn unpublished_bytes(&self) -> usize {
-        read_lock(&self.recent).batches.iter().map(|sealed| sealed.batch.stored.payload().len()).sum()
+        read_lock(&self.recent)
+            .batches
+            .iter()
+            .map(|sealed| sealed.batch.stored.payload().len())
+            .sum()
     }
 
     /// Waits until the log has more than `index` entries; false if it closed before.
     pub async fn committed(&self, index: LogIndex) -> bool {
-        self.committed.subscribe().wait_for(|size| *size > index.get()).await.is_ok()
+        self.committed
+            .subscribe()
+            .wait_for(|size| *size > index.get())
+            .await
+            .is_ok()
     }
 
     /// The stored bytes of an entry; none beyond the head.
@@ -224,12 +258,16 @@ impl LogView {
         if let Some(sealed) = recent.batches.get(at)
             && let Some(position) = index.get().checked_sub(sealed.batch.first.get())
         {
-            return Ok(usize::try_from(position).ok().and_then(|position| sealed.batch.stored.get(position)));
+            return Ok(usize::try_from(position)
+                .ok()
+                .and_then(|position| sealed.batch.stored.get(position)));
         }
         drop(recent);
         let number = index.get() / TILE;
         let bundle = self.read_records(number)?;
-        Ok(usize::try_from(index.get() % TILE).ok().and_then(|offset| bundle.into_iter().nth(offset)))
+        Ok(usize::try_from(index.get() % TILE)
+            .ok()
+            .and_then(|offset| bundle.into_iter().nth(offset)))
     }
 
     /// An entry as stored; none beyond the head.
@@ -237,10 +275,15 @@ impl LogView {
     /// # Errors
     /// If a file is missing or damaged.
     pub fn stored(&self, index: LogIndex) -> Result<Option<StoredEntry>, ViewError> {
-        let Some(bytes) = self.stored_bytes(index)? else { return Ok(None) };
+        let Some(bytes) = self.stored_bytes(index)? else {
+            return Ok(None);
+        };
         StoredEntry::decode(&bytes)
             .map(Some)
-            .map_err(|error| ViewError::Stored { index: index.get(), error })
+            .map_err(|error| ViewError::Stored {
+                index: index.get(),
+                error,
+            })
     }
 
     /// The 256 stored entries of a bundle that is in files.
@@ -269,7 +312,9 @@ impl LogView {
     fn hash_tile(&self, level: u8, index: u64, width: u16) -> Result<Option<Vec<u8>>, ViewError> {
         let width = usize::from(width);
         let recent = read_lock(&self.recent);
-        let Some(edge) = recent.edges.get(usize::from(level)) else { return Ok(None) };
+        let Some(edge) = recent.edges.get(usize::from(level)) else {
+            return Ok(None);
+        };
         let start = index.saturating_mul(TILE);
         if start < edge.start {
             drop(recent);
@@ -292,16 +337,22 @@ impl LogView {
         }
         if recent.edges.first().is_some_and(|edge| first < edge.start) {
             drop(recent);
-            let full = TilePath::Entries { index: number, width: TileWidth::FULL };
+            let full = TilePath::Entries {
+                index: number,
+                width: TileWidth::FULL,
+            };
             let bytes = self.fs.read(&self.layout.public_tile(&full), ENTRIES_BYTES_MAX)?;
             if u64::from(width) == TILE {
                 return Ok(Some(bytes));
             }
             // A client whose checkpoint is older than the tile asks for its first part.
-            let entries = parse_entries(&bytes).map_err(|_| {
-                DurableError::Damaged { path: self.layout.public_tile(&full), problem: "it is no entry bundle" }
+            let entries = parse_entries(&bytes).map_err(|_| DurableError::Damaged {
+                path: self.layout.public_tile(&full),
+                problem: "it is no entry bundle",
             })?;
-            return Ok(Some(encode_entries(entries.iter().take(usize::from(width)).copied())?));
+            return Ok(Some(encode_entries(
+                entries.iter().take(usize::from(width)).copied(),
+            )?));
         }
         let entries: Vec<Vec<u8>> = recent
             .batches
@@ -315,11 +366,22 @@ impl LogView {
     }
 
     fn read_tile(&self, level: u8, index: u64) -> Result<Vec<Hash>, ViewError> {
-        let path = TilePath::Hashes { level, index, width: TileWidth::FULL };
+        let path = TilePath::Hashes {
+            level,
+            index,
+            width: TileWidth::FULL,
+        };
         let path = self.layout.public_tile(&path);
         let bytes = self.fs.read(&path, TILE_BYTES)?;
-        let hashes: Vec<Hash> = bytes.chunks_exact(32).filter_map(|hash| Hash::from_slice(hash).ok()).collect();
-        if hashes.len() == 256 && bytes.len() == 256 * 32 { Ok(hashes) } else { Err(ViewError::TileSize(path)) }
+        let hashes: Vec<Hash> = bytes
+            .chunks_exact(32)
+            .filter_map(|hash| Hash::from_slice(hash).ok())
+            .collect();
+        if hashes.len() == 256 && bytes.len() == 256 * 32 {
+            Ok(hashes)
+        } else {
+            Err(ViewError::TileSize(path))
+        }
     }
 }
 
@@ -336,7 +398,12 @@ impl Recent {
 fn subtree_root(hashes: &[Hash]) -> Hash {
     let mut level = hashes.to_vec();
     while level.len() > 1 {
-        level = level.as_chunks::<2>().0.iter().map(|[left, right]| node_hash(left, right)).collect();
+        level = level
+            .as_chunks::<2>()
+            .0
+            .iter()
+            .map(|[left, right]| node_hash(left, right))
+            .collect();
     }
     level.first().copied().unwrap_or(EMPTY_ROOT)
 }
@@ -356,7 +423,9 @@ impl NodeSource for LogView {
             return Err(beyond);
         };
         let recent = read_lock(&self.recent);
-        let Some(edge) = recent.edges.get(usize::from(tile_level)) else { return Err(beyond) };
+        let Some(edge) = recent.edges.get(usize::from(tile_level)) else {
+            return Err(beyond);
+        };
         if let Some(skip) = first.checked_sub(edge.start) {
             let skip = usize::try_from(skip).unwrap_or(usize::MAX);
             if skip.saturating_add(count) > edge.hashes.len() {

@@ -108,25 +108,49 @@ impl Organization {
     pub(crate) async fn run(self) -> Result<(), CommandError> {
         let Self::Add { place, organization } = self;
         let mut operator = place.connect().await?;
-        let request = v1::AddOrganizationRequest { organization: organization.clone() };
+        let request = v1::AddOrganizationRequest {
+            organization: organization.clone(),
+        };
         let change = operator.add_organization(request).await.map_err(refused)?;
-        recorded(&format!("organization {organization} is enrolled"), &change.into_inner())
+        recorded(
+            &format!("organization {organization} is enrolled"),
+            &change.into_inner(),
+        )
     }
 }
 
 impl Member {
     pub(crate) async fn run(self) -> Result<(), CommandError> {
         match self {
-            Self::Add { place, organization, member, kind, key } => {
+            Self::Add {
+                place,
+                organization,
+                member,
+                kind,
+                key,
+            } => {
                 let mut operator = place.connect().await?;
                 let name = format!("{organization}/{member}");
                 let key = key.unwrap_or_default();
-                let what = if key.is_empty() { "is enrolled" } else { "is enrolled with its key" };
-                let request = v1::AddMemberRequest { organization, member, kind, key };
+                let what = if key.is_empty() {
+                    "is enrolled"
+                } else {
+                    "is enrolled with its key"
+                };
+                let request = v1::AddMemberRequest {
+                    organization,
+                    member,
+                    kind,
+                    key,
+                };
                 let change = operator.add_member(request).await.map_err(refused)?;
                 recorded(&format!("member {name} {what}"), &change.into_inner())
             }
-            Self::Revoke { place, organization, member } => {
+            Self::Revoke {
+                place,
+                organization,
+                member,
+            } => {
                 let mut operator = place.connect().await?;
                 let name = format!("{organization}/{member}");
                 let request = v1::RevokeMemberRequest { organization, member };
@@ -140,7 +164,13 @@ impl Member {
 impl Token {
     pub(crate) async fn run(self) -> Result<(), CommandError> {
         match self {
-            Self::Issue { place, organization, member, days, token_file } => {
+            Self::Issue {
+                place,
+                organization,
+                member,
+                days,
+                token_file,
+            } => {
                 let mut operator = place.connect().await?;
                 let token = new_token()?;
                 let name = format!("{organization}/{member}");
@@ -153,9 +183,17 @@ impl Token {
                 };
                 let change = operator.issue_token(request).await.map_err(refused)?;
                 token.hand_over(token_file.as_deref())?;
-                recorded(&format!("token of {name}, valid until {expires}"), &change.into_inner())
+                recorded(
+                    &format!("token of {name}, valid until {expires}"),
+                    &change.into_inner(),
+                )
             }
-            Self::Revoke { place, organization, token_file, sha256 } => {
+            Self::Revoke {
+                place,
+                organization,
+                token_file,
+                sha256,
+            } => {
                 let hash = match (token_file, sha256) {
                     (Some(file), _) => hash_of_file(&file)?,
                     (None, Some(hex)) => Hash::from_hex(&hex)
@@ -164,9 +202,15 @@ impl Token {
                 };
                 let mut operator = place.connect().await?;
                 let token_sha256 = hash.as_bytes().to_vec().into();
-                let request = v1::RevokeTokenRequest { organization: organization.clone(), token_sha256 };
+                let request = v1::RevokeTokenRequest {
+                    organization: organization.clone(),
+                    token_sha256,
+                };
                 let change = operator.revoke_token(request).await.map_err(refused)?;
-                recorded(&format!("the token of {organization} is revoked"), &change.into_inner())
+                recorded(
+                    &format!("the token of {organization} is revoked"),
+                    &change.into_inner(),
+                )
             }
         }
     }
@@ -184,7 +228,10 @@ impl Place {
                 async move { UnixStream::connect(path).await.map(TokioIo::new) }
             }))
             .await
-            .map_err(|error| CommandError::Unreachable { socket, error: error.into() })?;
+            .map_err(|error| CommandError::Unreachable {
+                socket,
+                error: error.into(),
+            })?;
         Ok(OperatorClient::new(channel))
     }
 }
@@ -196,7 +243,10 @@ pub(crate) fn days_ahead(now: Instant, days: u32) -> Instant {
 
 fn hash_of_file(path: &Path) -> Result<Hash, CommandError> {
     let text = std::fs::read_to_string(path).map(Zeroizing::new);
-    let text = text.map_err(|error| CommandError::File { path: path.to_owned(), error })?;
+    let text = text.map_err(|error| CommandError::File {
+        path: path.to_owned(),
+        error,
+    })?;
     let hex = text.trim().strip_prefix(TOKEN_PREFIX);
     let token = hex.and_then(|hex| trialseal_core::hash::Salt::from_hex(hex).ok());
     let token = token.ok_or_else(|| CommandError::Usage(format!("{} holds no token", path.display())))?;
@@ -208,6 +258,11 @@ fn refused(status: tonic::Status) -> CommandError {
 }
 
 fn recorded(what: &str, change: &v1::AccountChange) -> Result<(), CommandError> {
-    let record = Hash::from_slice(&change.record).map(|hash| hash.to_hex()).unwrap_or_default();
-    say(&format!("RECORDED {what}: record {record} at index {}", change.index))
+    let record = Hash::from_slice(&change.record)
+        .map(|hash| hash.to_hex())
+        .unwrap_or_default();
+    say(&format!(
+        "RECORDED {what}: record {record} at index {}",
+        change.index
+    ))
 }

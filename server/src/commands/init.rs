@@ -75,8 +75,12 @@ impl Init {
         let passphrase_file = self.passphrase_file.as_deref().map(absolute).transpose()?;
         let passphrase = PassphraseSources::of_process(passphrase_file.as_deref()).new_keys()?;
         create_directory(&self.dir)?;
-        let settings =
-            InitSettings { origin: origin.clone(), passphrase_file, grpc: self.grpc, http: self.http };
+        let settings = InitSettings {
+            origin: origin.clone(),
+            passphrase_file,
+            grpc: self.grpc,
+            http: self.http,
+        };
         let file = write_default(&self.dir, &settings)?;
         let config = Config::load(&ServeFlags::of_folder(&self.dir))?;
         let Directories { keys, base, .. } = &config.directories;
@@ -89,17 +93,30 @@ impl Init {
         let options = open_options(&config, None)?;
         recover::create(&options, JournalId(random()?))?;
         self.first_accounts(&config, now).await?;
-        say(&format!("CREATED  the log {origin}, configured in {}", file.display()))?;
-        say(&format!("KEYS     {} (encrypted; keep a copy of them and of the passphrase apart)", keys.display()))?;
-        say(&format!("TRUST    {}: give it, and keys/log.pub, to whoever verifies receipts", trust.display()))?;
-        say(&format!("NEXT     trialseal-server serve --dir {}", self.dir.display()))
+        say(&format!(
+            "CREATED  the log {origin}, configured in {}",
+            file.display()
+        ))?;
+        say(&format!(
+            "KEYS     {} (encrypted; keep a copy of them and of the passphrase apart)",
+            keys.display()
+        ))?;
+        say(&format!(
+            "TRUST    {}: give it, and keys/log.pub, to whoever verifies receipts",
+            trust.display()
+        ))?;
+        say(&format!(
+            "NEXT     trialseal-server serve --dir {}",
+            self.dir.display()
+        ))
     }
 
     /// The organisation, member and token are records like any other: a notary is started
     /// for them, and stopped.
     async fn first_accounts(&self, config: &Config, now: Instant) -> Result<(), CommandError> {
         let options = open_options(config, None)?;
-        let failed = |error: std::io::Error| CommandError::Failed(format!("the log cannot be started: {error}"));
+        let failed =
+            |error: std::io::Error| CommandError::Failed(format!("the log cannot be started: {error}"));
         let start = StartOptions {
             origin: config.origin.clone(),
             fs: std::sync::Arc::clone(&options.fs),
@@ -112,7 +129,9 @@ impl Init {
         };
         let opened = recover::open(options)?;
         let (notary, running) = Notary::start(opened, start).map_err(failed)?;
-        let operator = OperatorService { notary: std::sync::Arc::clone(&notary) };
+        let operator = OperatorService {
+            notary: std::sync::Arc::clone(&notary),
+        };
         let made = self.enrol(&operator, now).await;
         running.stop(&notary).await;
         made
@@ -121,15 +140,23 @@ impl Init {
     async fn enrol(&self, operator: &OperatorService, now: Instant) -> Result<(), CommandError> {
         use v1::operator_server::Operator as _;
         let refused = |status: tonic::Status| CommandError::Refused(status.message().to_owned());
-        let organization = v1::AddOrganizationRequest { organization: self.organization.clone() };
-        operator.add_organization(tonic::Request::new(organization)).await.map_err(refused)?;
+        let organization = v1::AddOrganizationRequest {
+            organization: self.organization.clone(),
+        };
+        operator
+            .add_organization(tonic::Request::new(organization))
+            .await
+            .map_err(refused)?;
         let member = v1::AddMemberRequest {
             organization: self.organization.clone(),
             member: self.member.clone(),
             kind: self.member_kind.clone(),
             key: self.member_key.clone().unwrap_or_default(),
         };
-        operator.add_member(tonic::Request::new(member)).await.map_err(refused)?;
+        operator
+            .add_member(tonic::Request::new(member))
+            .await
+            .map_err(refused)?;
         let token = new_token()?;
         let issued = v1::IssueTokenRequest {
             organization: self.organization.clone(),
@@ -137,7 +164,10 @@ impl Init {
             token_sha256: token.sha256().to_vec().into(),
             expires: accounts::days_ahead(now, self.token_days).to_string(),
         };
-        operator.issue_token(tonic::Request::new(issued)).await.map_err(refused)?;
+        operator
+            .issue_token(tonic::Request::new(issued))
+            .await
+            .map_err(refused)?;
         token.hand_over(self.token_file.as_deref())
     }
 }
@@ -180,19 +210,32 @@ fn random<const N: usize>() -> Result<[u8; N], CommandError> {
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, CommandError> {
-    std::path::absolute(path).map_err(|error| CommandError::File { path: path.to_owned(), error })
+    std::path::absolute(path).map_err(|error| CommandError::File {
+        path: path.to_owned(),
+        error,
+    })
 }
 
 fn create_directory(path: &Path) -> Result<(), CommandError> {
-    fs::create_dir_all(path).map_err(|error| CommandError::File { path: path.to_owned(), error })
+    fs::create_dir_all(path).map_err(|error| CommandError::File {
+        path: path.to_owned(),
+        error,
+    })
 }
 
 /// Writes a new file; one that exists is left alone and is an error.
 fn write_file(path: &Path, contents: &[u8], mode: u32) -> Result<(), CommandError> {
     let write = || {
-        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(mode)
+            .open(path)?;
         file.write_all(contents)?;
         file.sync_all()
     };
-    write().map_err(|error| CommandError::File { path: path.to_owned(), error })
+    write().map_err(|error| CommandError::File {
+        path: path.to_owned(),
+        error,
+    })
 }

@@ -65,7 +65,12 @@ pub(crate) fn list(
         }
         sequence = sequence.next().map_err(|error| notary.internal(&error))?;
     }
-    Ok(v1::ListRecordsResponse { records, registers: Vec::new(), next_page_token, log_size: size.get() })
+    Ok(v1::ListRecordsResponse {
+        records,
+        registers: Vec::new(),
+        next_page_token,
+        log_size: size.get(),
+    })
 }
 
 /// The log index of a record named by register and sequence. Blocks on the disk.
@@ -88,7 +93,9 @@ pub(crate) fn index_at(
 /// # Errors
 /// As [`list`].
 pub(crate) fn check_readable(notary: &Notary, caller: &Caller, index: LogIndex) -> Result<(), Refusal> {
-    let Some(StoredEntry::Record(record)) = notary.read(index)? else { return Err(Refusal::RecordNotFound) };
+    let Some(StoredEntry::Record(record)) = notary.read(index)? else {
+        return Err(Refusal::RecordNotFound);
+    };
     let when = When::parse(&record.when.text).map_err(|_| Refusal::Internal)?;
     readable(notary, caller, &when.register).map(drop)
 }
@@ -99,7 +106,9 @@ fn register_name(text: &str) -> Result<RegisterName, Refusal> {
 
 fn readable(notary: &Notary, caller: &Caller, register: &RegisterName) -> Result<RegisterHead, Refusal> {
     let registers = read_lock(&notary.registers);
-    let head = registers.head(register).filter(|head| head.owner == caller.organization);
+    let head = registers
+        .head(register)
+        .filter(|head| head.owner == caller.organization);
     head.cloned().ok_or(Refusal::RecordNotFound)
 }
 
@@ -115,15 +124,25 @@ fn row_at(
         return Ok(None);
     }
     let position = sequence.get() - 1;
-    let (number, offset) = (position / PAGE as u64, usize::try_from(position % PAGE as u64).unwrap_or(0));
+    let (number, offset) = (
+        position / PAGE as u64,
+        usize::try_from(position % PAGE as u64).unwrap_or(0),
+    );
     let paged = head.sequence.get() - head.unpaged.len() as u64;
     let row = if position >= paged {
-        let row = head.unpaged.get(usize::try_from(position - paged).unwrap_or(usize::MAX));
-        row.map(|row| Row::unpack(*row)).transpose().map_err(|error| notary.internal(&error))?
+        let row = head
+            .unpaged
+            .get(usize::try_from(position - paged).unwrap_or(usize::MAX));
+        row.map(|row| Row::unpack(*row))
+            .transpose()
+            .map_err(|error| notary.internal(&error))?
     } else {
         if page.as_ref().is_none_or(|(held, _)| *held != number) {
             let rows = notary.listing.page(head.number, number);
-            *page = Some((number, rows.map_err(|behind| Refusal::ListingBehind(behind.reached))?));
+            *page = Some((
+                number,
+                rows.map_err(|behind| Refusal::ListingBehind(behind.reached))?,
+            ));
         }
         page.as_ref().and_then(|(_, rows)| rows.get(offset)).copied()
     };
@@ -181,7 +200,9 @@ impl Filter {
             if text.is_empty() {
                 return Ok(None);
             }
-            parse(text).map(Some).map_err(|error| Refusal::field(name, error.to_string()))
+            parse(text)
+                .map(Some)
+                .map_err(|error| Refusal::field(name, error.to_string()))
         }
         Ok(Self {
             class: field("class", &request.class, str::parse)?,
@@ -200,7 +221,9 @@ impl Filter {
 }
 
 fn summary(notary: &Notary, index: LogIndex) -> Result<v1::RecordSummary, Refusal> {
-    let Some(StoredEntry::Record(record)) = notary.read(index)? else { return Err(Refusal::Internal) };
+    let Some(StoredEntry::Record(record)) = notary.read(index)? else {
+        return Err(Refusal::Internal);
+    };
     summarize(&record).ok_or_else(|| notary.internal(&format!("record {index} cannot be summarized")))
 }
 
@@ -215,7 +238,10 @@ fn summarize(record: &StoredRecord) -> Option<v1::RecordSummary> {
         record: prost::bytes::Bytes::copy_from_slice(record.leaves().root().as_bytes()),
         class: when.class.as_str().to_owned(),
         event: when.event.as_str().to_owned(),
-        version: what.version.map(|version| version.to_string()).unwrap_or_default(),
+        version: what
+            .version
+            .map(|version| version.to_string())
+            .unwrap_or_default(),
         received_at: when.received_at.to_millis_string(),
         organization: who.organization.to_string(),
         member: who.member.to_string(),

@@ -66,11 +66,19 @@ fn inclusion(
 ) -> Result<v1::GetInclusionProofResponse, Refusal> {
     let head = notary.view.head();
     let size = chosen_size(request.size, &head)?;
-    let index = LogIndex::new(request.index).ok().filter(|index| size.contains(*index));
+    let index = LogIndex::new(request.index)
+        .ok()
+        .filter(|index| size.contains(*index));
     let index = index.ok_or_else(|| {
-        Refusal::OutOfRange(format!("there is no entry {} in a tree of size {size}", request.index))
+        Refusal::OutOfRange(format!(
+            "there is no entry {} in a tree of size {size}",
+            request.index
+        ))
     })?;
-    let leaf = notary.view.node(0, index.get()).map_err(|error| notary.internal(&error))?;
+    let leaf = notary
+        .view
+        .node(0, index.get())
+        .map_err(|error| notary.internal(&error))?;
     let path = inclusion_path(index, size, &*notary.view).map_err(|error| notary.internal(&error))?;
     Ok(v1::GetInclusionProofResponse {
         index: index.get(),
@@ -87,9 +95,14 @@ fn consistency(
 ) -> Result<v1::GetConsistencyProofResponse, Refusal> {
     let head = notary.view.head();
     let new = chosen_size(request.new_size, &head)?;
-    let old = LogSize::new(request.old_size).ok().filter(|old| !old.is_empty() && *old <= new);
+    let old = LogSize::new(request.old_size)
+        .ok()
+        .filter(|old| !old.is_empty() && *old <= new);
     let old = old.ok_or_else(|| {
-        Refusal::OutOfRange(format!("the smaller size {} must be 1 to {new}", request.old_size))
+        Refusal::OutOfRange(format!(
+            "the smaller size {} must be 1 to {new}",
+            request.old_size
+        ))
     })?;
     let path = consistency_path(old, new, &*notary.view).map_err(|error| notary.internal(&error))?;
     Ok(v1::GetConsistencyProofResponse {
@@ -104,12 +117,19 @@ fn chosen_size(asked: u64, head: &Head) -> Result<LogSize, Refusal> {
     match LogSize::new(asked) {
         Ok(size) if size.is_empty() => Ok(head.size),
         Ok(size) if size <= head.size => Ok(size),
-        _ => Err(Refusal::OutOfRange(format!("the log has {} entries, not {asked}", head.size))),
+        _ => Err(Refusal::OutOfRange(format!(
+            "the log has {} entries, not {asked}",
+            head.size
+        ))),
     }
 }
 
 fn note_of(size: LogSize, head: &Head) -> String {
-    if size == head.size { head.note.to_string() } else { String::new() }
+    if size == head.size {
+        head.note.to_string()
+    } else {
+        String::new()
+    }
 }
 
 fn wire(hash: &Hash) -> Bytes {

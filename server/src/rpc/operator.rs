@@ -40,7 +40,8 @@ impl Operator for OperatorService {
         let request = request.into_inner();
         answer(async {
             let organization = organization(&request.organization)?;
-            self.change(AccountChange::OrganizationRegistered { organization }).await
+            self.change(AccountChange::OrganizationRegistered { organization })
+                .await
         })
         .await
     }
@@ -61,7 +62,8 @@ impl Operator for OperatorService {
         answer(async {
             let organization = organization(&request.organization)?;
             let member = member(&request.member)?;
-            self.change(AccountChange::MemberRevoked { organization, member }).await
+            self.change(AccountChange::MemberRevoked { organization, member })
+                .await
         })
         .await
     }
@@ -92,11 +94,20 @@ impl Operator for OperatorService {
         answer(async {
             let organization = organization(&request.organization)?;
             let token = token(&request.token_sha256)?;
-            let found = self.notary.accounts().token(&token).map(|found| found.member.clone());
+            let found = self
+                .notary
+                .accounts()
+                .token(&token)
+                .map(|found| found.member.clone());
             let member = found.ok_or_else(|| {
                 Refusal::Account(crate::state::AccountError::UnknownToken(organization.clone()))
             })?;
-            self.change(AccountChange::TokenRevoked { organization, member, token }).await
+            self.change(AccountChange::TokenRevoked {
+                organization,
+                member,
+                token,
+            })
+            .await
         })
         .await
     }
@@ -127,7 +138,14 @@ impl OperatorService {
             last = Some(self.change(change).await?);
         }
         if let Some(key) = key {
-            last = Some(self.change(AccountChange::KeyRegistered { organization, member, key }).await?);
+            last = Some(
+                self.change(AccountChange::KeyRegistered {
+                    organization,
+                    member,
+                    key,
+                })
+                .await?,
+            );
         }
         last.ok_or(Refusal::Internal)
     }
@@ -145,7 +163,10 @@ impl OperatorService {
         }
         let name = format!("{organization}/{member}");
         if key.name().as_str() != name {
-            return Err(refused(format!("is named {}; it must be named {name}", key.name())));
+            return Err(refused(format!(
+                "is named {}; it must be named {name}",
+                key.name()
+            )));
         }
         Ok(Box::new(key))
     }
@@ -154,7 +175,8 @@ impl OperatorService {
         let notary = &self.notary;
         notary.ready()?;
         let operator = Caller {
-            organization: OrganizationId::new(OrganizationId::NOTARY).map_err(|error| notary.internal(&error))?,
+            organization: OrganizationId::new(OrganizationId::NOTARY)
+                .map_err(|error| notary.internal(&error))?,
             member: MemberId::new(OPERATOR).map_err(|error| notary.internal(&error))?,
         };
         if change.organization().is_notary() {
@@ -176,14 +198,20 @@ impl OperatorService {
             None => return Err(Refusal::Internal),
         };
         let record = notary.record_id(index)?.ok_or(Refusal::Internal)?;
-        Ok(v1::AccountChange { index: index.get(), record: Bytes::copy_from_slice(record.as_bytes()) })
+        Ok(v1::AccountChange {
+            index: index.get(),
+            record: Bytes::copy_from_slice(record.as_bytes()),
+        })
     }
 }
 
 async fn answer(
     change: impl Future<Output = Result<v1::AccountChange, Refusal>>,
 ) -> Result<Response<v1::AccountChange>, Status> {
-    change.await.map(Response::new).map_err(|refusal| status(&refusal))
+    change
+        .await
+        .map(Response::new)
+        .map_err(|refusal| status(&refusal))
 }
 
 fn organization(text: &str) -> Result<OrganizationId, Refusal> {

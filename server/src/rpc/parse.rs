@@ -25,7 +25,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) enum Submission {
     /// Exact bytes.
-    Prepared(Prepared),
+    Prepared(Box<Prepared>),
     /// Typed fields.
     Draft(Box<Draft>),
 }
@@ -37,7 +37,7 @@ pub(crate) enum Submission {
 pub(crate) fn submission(request: v1::SubmitRequest) -> Result<Submission, Refusal> {
     use v1::submit_request::Submission as Wire;
     match request.submission {
-        Some(Wire::Prepared(wire)) => prepared(wire).map(Submission::Prepared),
+        Some(Wire::Prepared(wire)) => prepared(wire).map(|prepared| Submission::Prepared(Box::new(prepared))),
         Some(Wire::Draft(wire)) => draft(wire).map(|draft| Submission::Draft(Box::new(draft))),
         None => Err(Refusal::field("submission", "is missing: give prepared or draft")),
     }
@@ -55,13 +55,23 @@ fn prepared(wire: v1::Prepared) -> Result<Prepared, Refusal> {
             violations.push(FieldViolation::new(format!("{field}.salt"), problem));
             return None;
         };
-        Some(SaltedText { salt, text: part.text })
+        Some(SaltedText {
+            salt,
+            text: part.text,
+        })
     };
-    let parts = (part("what", wire.what), part("who", wire.who), part("why", wire.why));
+    let parts = (
+        part("what", wire.what),
+        part("who", wire.who),
+        part("why", wire.why),
+    );
     match parts {
-        (Some(what), Some(who), Some(why)) => {
-            Ok(Prepared { what, who, why, note: Bytes::from(wire.note) })
-        }
+        (Some(what), Some(who), Some(why)) => Ok(Prepared {
+            what,
+            who,
+            why,
+            note: Bytes::from(wire.note),
+        }),
         _ => Err(Refusal::Invalid(violations)),
     }
 }
@@ -79,7 +89,13 @@ fn draft(wire: v1::Draft) -> Result<Draft, Refusal> {
         (Some(register), Some(class), Some(event)) => {
             let mut what = What::new(register, class, event);
             fields.version_and_links(&mut what, &wire.version, wire.manifest, &wire.links);
-            fields.codes(&mut what, &wire.purpose, &wire.decision, &wire.basis, &wire.affects);
+            fields.codes(
+                &mut what,
+                &wire.purpose,
+                &wire.decision,
+                &wire.basis,
+                &wire.affects,
+            );
             what.sealed = wire.sealed;
             what.scope = wire.scope.and_then(|scope| fields.scope(&scope));
             what.declared_at = fields.optional("declared_at", &wire.declared_at, declared);
@@ -98,15 +114,21 @@ fn draft(wire: v1::Draft) -> Result<Draft, Refusal> {
         _ => None,
     };
     match (what, idempotency_key) {
-        (Some(what), Some(idempotency_key)) if fields.violations.is_empty() => {
-            Ok(Draft { what, why, idempotency_key })
-        }
+        (Some(what), Some(idempotency_key)) if fields.violations.is_empty() => Ok(Draft {
+            what,
+            why,
+            idempotency_key,
+        }),
         _ => Err(Refusal::Invalid(fields.violations)),
     }
 }
 
 fn declared(text: &str) -> Result<Declared, trialseal_core::time::TimeError> {
-    if text.contains('T') { Instant::parse(text).map(Declared::At) } else { Date::parse(text).map(Declared::On) }
+    if text.contains('T') {
+        Instant::parse(text).map(Declared::At)
+    } else {
+        Date::parse(text).map(Declared::On)
+    }
 }
 
 /// Reads fields and collects what is wrong with them.
@@ -117,7 +139,8 @@ struct Fields {
 
 impl Fields {
     fn wrong(&mut self, field: &str, problem: impl ToString) {
-        self.violations.push(FieldViolation::new(format!("draft.{field}"), problem.to_string()));
+        self.violations
+            .push(FieldViolation::new(format!("draft.{field}"), problem.to_string()));
     }
 
     fn text<T, E: ToString>(
@@ -145,7 +168,11 @@ impl Fields {
         text: &str,
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<T> {
-        if text.is_empty() { None } else { self.text(field, text, parse) }
+        if text.is_empty() {
+            None
+        } else {
+            self.text(field, text, parse)
+        }
     }
 
     fn list<T, E: ToString>(
@@ -163,7 +190,10 @@ impl Fields {
 
     fn why(&mut self, reason: String, remark: String) -> Why {
         let present = |text: String| Some(text).filter(|text| !text.is_empty());
-        let why = Why { reason: present(reason), remark: present(remark), ..Why::default() };
+        let why = Why {
+            reason: present(reason),
+            remark: present(remark),
+        };
         if let Err(violations) = Why::parse(why.to_json().as_bytes()) {
             self.violations.extend(violations);
         }
@@ -182,22 +212,38 @@ impl Fields {
             let root = self.bytes("manifest.root", &manifest.root, Hash::from_slice)?;
             let items_max = trialseal_core::manifest::MAX_ITEMS as u32;
             if !(1..=items_max).contains(&manifest.items) {
-                self.wrong("manifest.items", format!("is {}; it must be 1 to {items_max}", manifest.items));
+                self.wrong(
+                    "manifest.items",
+                    format!("is {}; it must be 1 to {items_max}", manifest.items),
+                );
             }
-            Some(ManifestCommitment { items: manifest.items, root })
+            Some(ManifestCommitment {
+                items: manifest.items,
+                root,
+            })
         });
         if links.len() > trialseal_core::record::MAX_LINKS {
-            self.wrong("links", format!("has {} links; at most 64 are allowed", links.len()));
+            self.wrong(
+                "links",
+                format!("has {} links; at most 64 are allowed", links.len()),
+            );
             return;
         }
         for (position, link) in links.iter().enumerate() {
             let at = |key: &str| format!("links[{position}].{key}");
             let rel = self.text(&at("rel"), &link.rel, str::parse::<Rel>);
             let record = self.bytes(&at("record"), &link.record, Hash::from_slice);
-            let index = LogIndex::new(link.index).map_err(|error| self.wrong(&at("index"), error)).ok();
+            let index = LogIndex::new(link.index)
+                .map_err(|error| self.wrong(&at("index"), error))
+                .ok();
             let log = self.optional(&at("log"), &link.log, Origin::new);
             if let (Some(rel), Some(record), Some(index)) = (rel, record, index) {
-                what.links.push(Link { rel, record: RecordId::from_hash(record), index, log });
+                what.links.push(Link {
+                    rel,
+                    record: RecordId::from_hash(record),
+                    index,
+                    log,
+                });
             }
         }
     }
@@ -256,8 +302,16 @@ impl Fields {
 
     fn seen(&mut self, seen: &v1::Seen) -> Option<Seen> {
         let record = self.bytes("seen.record", &seen.record, Hash::from_slice)?;
-        let sequence = Sequence::new(seen.sequence).map_err(|error| self.wrong("seen.sequence", error)).ok()?;
-        let index = LogIndex::new(seen.index).map_err(|error| self.wrong("seen.index", error)).ok()?;
-        Some(Seen { sequence, record: RecordId::from_hash(record), index })
+        let sequence = Sequence::new(seen.sequence)
+            .map_err(|error| self.wrong("seen.sequence", error))
+            .ok()?;
+        let index = LogIndex::new(seen.index)
+            .map_err(|error| self.wrong("seen.index", error))
+            .ok()?;
+        Some(Seen {
+            sequence,
+            record: RecordId::from_hash(record),
+            index,
+        })
     }
 }

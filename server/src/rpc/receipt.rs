@@ -25,7 +25,11 @@ pub(crate) fn receipt(notary: &Notary, proven: &Proven) -> Result<v1::Receipt, R
     };
     let submission = match &record.submitted {
         Submitted::Signed { note } => Some(v1::Submission {
-            note: Some(std::str::from_utf8(note).map_err(|error| notary.internal(&error))?.to_owned()),
+            note: Some(
+                std::str::from_utf8(note)
+                    .map_err(|error| notary.internal(&error))?
+                    .to_owned(),
+            ),
             withheld: None,
         }),
         Submitted::Draft { .. } => None,
@@ -49,5 +53,8 @@ pub(crate) fn receipt(notary: &Notary, proven: &Proven) -> Result<v1::Receipt, R
 /// A part as the stream's answers carry it.
 #[must_use]
 pub(crate) fn prepared_part(part: &SaltedText) -> v1::PreparedPart {
-    v1::PreparedPart { salt: Bytes::copy_from_slice(part.salt.as_bytes()), text: part.text.clone() }
+    v1::PreparedPart {
+        salt: Bytes::copy_from_slice(part.salt.as_bytes()),
+        text: part.text.clone(),
+    }
 }

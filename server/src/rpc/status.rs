@@ -31,9 +31,10 @@ fn code(refusal: &Refusal) -> Code {
         | Refusal::RegistersFull
         | Refusal::JournalFull
         | Refusal::DiskFull => Code::ResourceExhausted,
-        Refusal::Stopping | Refusal::ClockSteppedBack | Refusal::OutcomeUnknown | Refusal::ListingBehind(_) => {
-            Code::Unavailable
-        }
+        Refusal::Stopping
+        | Refusal::ClockSteppedBack
+        | Refusal::OutcomeUnknown
+        | Refusal::ListingBehind(_) => Code::Unavailable,
         Refusal::RecordNotFound => Code::NotFound,
         Refusal::OutOfRange(_) => Code::OutOfRange,
         Refusal::Internal => Code::Internal,
@@ -75,7 +76,10 @@ pub(crate) fn item_status(refusal: &Refusal) -> tonic_types::Status {
 fn shortened(text: &str) -> String {
     match text.char_indices().nth(MESSAGE_BYTES_MAX / 4) {
         Some(_) if text.len() > MESSAGE_BYTES_MAX => {
-            let end = (0..=MESSAGE_BYTES_MAX).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+            let end = (0..=MESSAGE_BYTES_MAX)
+                .rev()
+                .find(|&at| text.is_char_boundary(at))
+                .unwrap_or(0);
             format!("{} ...", &text[..end])
         }
         _ => text.to_owned(),

@@ -48,15 +48,25 @@ pub(crate) async fn submit(
         admit(notary, &caller, submission)?
     };
     let room = notary.room(1, admitted.bytes() as u64)?;
-    let answer = notary.submit(vec![Ok(admitted)], room).await?.pop().ok_or(Refusal::Internal)?;
+    let answer = notary
+        .submit(vec![Ok(admitted)], room)
+        .await?
+        .pop()
+        .ok_or(Refusal::Internal)?;
     match answer {
         Answer::Sealed { sealed, position } => {
             let proven = notary.prove_sealed(&sealed, position)?;
-            Ok(v1::SubmitResponse { receipt: Some(receipt(notary, &proven)?), repeated: false })
+            Ok(v1::SubmitResponse {
+                receipt: Some(receipt(notary, &proven)?),
+                repeated: false,
+            })
         }
         Answer::Repeated(index) => {
             let receipt = fresh_receipt(notary, index).await?;
-            Ok(v1::SubmitResponse { receipt: Some(receipt), repeated: true })
+            Ok(v1::SubmitResponse {
+                receipt: Some(receipt),
+                repeated: true,
+            })
         }
         Answer::Refused(refusal) => Err(refusal),
     }
@@ -73,7 +83,7 @@ fn admit(notary: &Notary, caller: &Caller, submission: Submission) -> Result<Adm
     let accounts = notary.accounts();
     let admission = notary.admission(&accounts);
     match submission {
-        Submission::Prepared(prepared) => admission.prepared(caller, prepared),
+        Submission::Prepared(prepared) => admission.prepared(caller, *prepared),
         Submission::Draft(draft) => admission.draft(caller, *draft),
     }
 }
@@ -84,7 +94,8 @@ fn reads_log(submission: &Submission) -> bool {
         Submission::Draft(draft) => !draft.what.links.is_empty() || draft.what.seen.is_some(),
         Submission::Prepared(prepared) => {
             let text = &prepared.what.text;
-            text.windows(7).any(|bytes| bytes == b"\"links\"") || text.windows(6).any(|bytes| bytes == b"\"seen\"")
+            text.windows(7).any(|bytes| bytes == b"\"links\"")
+                || text.windows(6).any(|bytes| bytes == b"\"seen\"")
         }
     }
 }
@@ -93,7 +104,10 @@ fn reads_log(submission: &Submission) -> bool {
 fn enter(notary: &Notary, caller: &Caller, records: usize, bytes: u64) -> Result<Permit, Refusal> {
     let organization: Arc<str> = caller.organization.as_str().into();
     let records = u32::try_from(records).unwrap_or(u32::MAX);
-    notary.gate.admit(&organization, records, bytes).map_err(Refusal::from)
+    notary
+        .gate
+        .admit(&organization, records, bytes)
+        .map_err(Refusal::from)
 }
 
 /// Answers a stream's messages in order. Messages are admitted one after the other, so
@@ -207,18 +221,32 @@ async fn answer_message(
                 v1::outcome::Outcome::Refused(item_status(&refusal))
             }
         };
-        outcomes.push(v1::Outcome { outcome: Some(outcome) });
+        outcomes.push(v1::Outcome {
+            outcome: Some(outcome),
+        });
     }
     let Some((sealed, first, count)) = batch.range else {
         let checkpoint = notary.view.head().note.to_string();
-        return Ok(v1::SubmitStreamResponse { first_index: 0, outcomes, range_proof: Vec::new(), checkpoint });
+        return Ok(v1::SubmitStreamResponse {
+            first_index: 0,
+            outcomes,
+            range_proof: Vec::new(),
+            checkpoint,
+        });
     };
-    let first = sealed.batch.first.checked_add(first as u64).map_err(|error| notary.internal(&error))?;
+    let first = sealed
+        .batch
+        .first
+        .checked_add(first as u64)
+        .map_err(|error| notary.internal(&error))?;
     let proof = range_proof(notary, &sealed, first, count)?;
     Ok(v1::SubmitStreamResponse {
         first_index: first.get(),
         outcomes,
-        range_proof: proof.iter().map(|hash| prost::bytes::Bytes::copy_from_slice(hash.as_bytes())).collect(),
+        range_proof: proof
+            .iter()
+            .map(|hash| prost::bytes::Bytes::copy_from_slice(hash.as_bytes()))
+            .collect(),
         checkpoint: sealed.note.to_string(),
     })
 }
@@ -232,7 +260,9 @@ impl Contiguous {
     fn of(answers: &[Answer]) -> Self {
         let mut range: Option<(Arc<Sealed>, usize, u64)> = None;
         for answer in answers {
-            let Answer::Sealed { sealed, position } = answer else { continue };
+            let Answer::Sealed { sealed, position } = answer else {
+                continue;
+            };
             match &mut range {
                 None => range = Some((Arc::clone(sealed), *position, 1)),
                 Some((batch, first, count)) => {
@@ -253,17 +283,22 @@ impl Contiguous {
 }
 
 /// The range proof of a message, checked before it leaves.
-fn range_proof(
-    notary: &Notary,
-    sealed: &Sealed,
-    first: LogIndex,
-    count: u64,
-) -> Result<Vec<Hash>, Refusal> {
+fn range_proof(notary: &Notary, sealed: &Sealed, first: LogIndex, count: u64) -> Result<Vec<Hash>, Refusal> {
     let batch = &sealed.batch;
-    let proof = batch.tree.sub_range_proof(first, count).ok_or(Refusal::Internal)?;
+    let proof = batch
+        .tree
+        .sub_range_proof(first, count)
+        .ok_or(Refusal::Internal)?;
     let skip = usize::try_from(first.get() - batch.first.get()).unwrap_or(usize::MAX);
     let take = usize::try_from(count).unwrap_or(usize::MAX);
-    let leaves: Vec<Hash> = batch.tree.leaves().iter().skip(skip).take(take).copied().collect();
+    let leaves: Vec<Hash> = batch
+        .tree
+        .leaves()
+        .iter()
+        .skip(skip)
+        .take(take)
+        .copied()
+        .collect();
     let (size, root) = (batch.checkpoint.size, &batch.checkpoint.root);
     let checked = trialseal_core::merkle::range_proof::RangeTree::verify(first, leaves, size, &proof, root);
     if checked.is_err() {
@@ -276,7 +311,9 @@ fn range_proof(
 fn sealed_part(notary: &Notary, sealed: &Sealed, position: usize) -> Result<v1::Sealed, Refusal> {
     let bytes = sealed.batch.stored.get(position).ok_or(Refusal::Internal)?;
     let entry = StoredEntry::decode(&bytes).map_err(|error| notary.internal(&error))?;
-    let StoredEntry::Record(record) = entry else { return Err(Refusal::Internal) };
+    let StoredEntry::Record(record) = entry else {
+        return Err(Refusal::Internal);
+    };
     let composed = match record.submitted {
         Submitted::Signed { .. } => None,
         Submitted::Draft { .. } => Some(v1::ComposedParts {
@@ -285,5 +322,8 @@ fn sealed_part(notary: &Notary, sealed: &Sealed, position: usize) -> Result<v1::
             why: Some(prepared_part(&record.why)),
         }),
     };
-    Ok(v1::Sealed { when: Some(prepared_part(&record.when)), composed })
+    Ok(v1::Sealed {
+        when: Some(prepared_part(&record.when)),
+        composed,
+    })
 }

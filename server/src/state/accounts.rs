@@ -201,7 +201,10 @@ impl Accounts {
     /// A member in force.
     #[must_use]
     pub fn member(&self, organization: &OrganizationId, member: &MemberId) -> Option<&Member> {
-        self.organizations.get(organization)?.get(member).filter(|member| !member.revoked)
+        self.organizations
+            .get(organization)?
+            .get(member)
+            .filter(|member| !member.revoked)
     }
 
     /// A key of a member in force.
@@ -212,7 +215,10 @@ impl Accounts {
         member: &MemberId,
         key: &VerifierKey,
     ) -> Option<&EnrolledKey> {
-        self.member(organization, member)?.keys.iter().find(|enrolled| enrolled.key == *key)
+        self.member(organization, member)?
+            .keys
+            .iter()
+            .find(|enrolled| enrolled.key == *key)
     }
 
     /// Whether a change may be made now.
@@ -244,12 +250,23 @@ impl Accounts {
             AccountChange::MemberRevoked { member, .. } => in_force(member).map(drop),
             AccountChange::KeyRegistered { member, key, .. } => {
                 in_force(member)?;
-                let taken = members.values().flat_map(|member| &member.keys).any(|old| old.key == **key);
-                if taken { Err(AccountError::KeyExists) } else { Ok(()) }
+                let taken = members
+                    .values()
+                    .flat_map(|member| &member.keys)
+                    .any(|old| old.key == **key);
+                if taken {
+                    Err(AccountError::KeyExists)
+                } else {
+                    Ok(())
+                }
             }
             AccountChange::TokenRegistered { member, token, .. } => {
                 in_force(member)?;
-                if self.tokens.contains_key(token) { Err(AccountError::TokenExists) } else { Ok(()) }
+                if self.tokens.contains_key(token) {
+                    Err(AccountError::TokenExists)
+                } else {
+                    Ok(())
+                }
             }
             AccountChange::TokenRevoked { token, member, .. } => match self.tokens.get(token) {
                 Some(found)
@@ -265,11 +282,18 @@ impl Accounts {
     /// Folds a change that [`Self::check`] accepted and that the log holds at `index`.
     pub fn apply(&mut self, index: LogIndex, record: RecordId, change: &AccountChange) {
         self.version = index.get() + 1;
-        let members = self.organizations.entry(change.organization().clone()).or_default();
+        let members = self
+            .organizations
+            .entry(change.organization().clone())
+            .or_default();
         match change {
             AccountChange::OrganizationRegistered { .. } => {}
             AccountChange::MemberRegistered { member, kind, .. } => {
-                let new = Member { kind: *kind, revoked: false, keys: Vec::new() };
+                let new = Member {
+                    kind: *kind,
+                    revoked: false,
+                    keys: Vec::new(),
+                };
                 members.entry(member.clone()).or_insert(new);
             }
             AccountChange::MemberRevoked { organization, member } => {
@@ -282,10 +306,19 @@ impl Accounts {
             }
             AccountChange::KeyRegistered { member, key, .. } => {
                 if let Some(member) = members.get_mut(member) {
-                    member.keys.push(EnrolledKey { key: (**key).clone(), index, record });
+                    member.keys.push(EnrolledKey {
+                        key: (**key).clone(),
+                        index,
+                        record,
+                    });
                 }
             }
-            AccountChange::TokenRegistered { organization, member, token, expires } => {
+            AccountChange::TokenRegistered {
+                organization,
+                member,
+                token,
+                expires,
+            } => {
                 let new = Token {
                     organization: organization.clone(),
                     member: member.clone(),
@@ -342,7 +375,10 @@ impl Accounts {
     /// # Errors
     /// [`Malformed`].
     pub fn decode(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-        let mut accounts = Self { version: reader.u64()?, ..Self::default() };
+        let mut accounts = Self {
+            version: reader.u64()?,
+            ..Self::default()
+        };
         for _ in 0..reader.count()? {
             let organization: OrganizationId = reader.text()?.parse().map_err(|_| Malformed)?;
             let mut members = HashMap::new();
@@ -395,7 +431,9 @@ mod tests {
     fn changes() -> Vec<AccountChange> {
         let (acme, alice) = (organization("acme"), member("alice"));
         vec![
-            AccountChange::OrganizationRegistered { organization: acme.clone() },
+            AccountChange::OrganizationRegistered {
+                organization: acme.clone(),
+            },
             AccountChange::MemberRegistered {
                 organization: acme.clone(),
                 member: alice.clone(),
@@ -407,7 +445,10 @@ mod tests {
                 token: Hash::from_bytes([7; 32]),
                 expires: Instant::from_millis(10),
             },
-            AccountChange::MemberRevoked { organization: acme, member: alice },
+            AccountChange::MemberRevoked {
+                organization: acme,
+                member: alice,
+            },
         ]
     }
 
@@ -416,7 +457,11 @@ mod tests {
         let mut accounts = Accounts::default();
         for (index, change) in (1..).zip(changes()) {
             assert_eq!(accounts.check(&change), Ok(()));
-            accounts.apply(LogIndex::new(index).unwrap(), RecordId::from_hash(Hash::from_bytes([1; 32])), &change);
+            accounts.apply(
+                LogIndex::new(index).unwrap(),
+                RecordId::from_hash(Hash::from_bytes([1; 32])),
+                &change,
+            );
             assert!(accounts.check(&change).is_err(), "{change:?} twice");
         }
         let empty = Accounts::default();
@@ -429,7 +474,11 @@ mod tests {
     fn revoking_a_member_ends_its_tokens() {
         let mut accounts = Accounts::default();
         for (index, change) in (1..).zip(changes()) {
-            accounts.apply(LogIndex::new(index).unwrap(), RecordId::from_hash(Hash::from_bytes([1; 32])), &change);
+            accounts.apply(
+                LogIndex::new(index).unwrap(),
+                RecordId::from_hash(Hash::from_bytes([1; 32])),
+                &change,
+            );
         }
         assert!(accounts.token(&Hash::from_bytes([7; 32])).unwrap().revoked);
         assert!(accounts.member(&organization("acme"), &member("alice")).is_none());
@@ -437,7 +486,9 @@ mod tests {
         accounts.encode(&mut writer);
         let bytes = writer.finish();
         let mut again = Writer::default();
-        Accounts::decode(&mut Reader::new(&bytes)).unwrap().encode(&mut again);
+        Accounts::decode(&mut Reader::new(&bytes))
+            .unwrap()
+            .encode(&mut again);
         assert_eq!(again.finish(), bytes);
         for length in 0..bytes.len() {
             assert!(Accounts::decode(&mut Reader::new(&bytes[..length])).is_err());

@@ -40,7 +40,21 @@ impl Row {
     pub fn pack(&self) -> [u8; ROW_BYTES] {
         let [_, _, _, i0, i1, i2, i3, i4] = self.index.get().to_be_bytes();
         let [_, _, t0, t1, t2, t3, t4, t5] = self.received_at.as_millis().to_be_bytes();
-        [i0, i1, i2, i3, i4, t0, t1, t2, t3, t4, t5, self.class as u8, self.event as u8]
+        [
+            i0,
+            i1,
+            i2,
+            i3,
+            i4,
+            t0,
+            t1,
+            t2,
+            t3,
+            t4,
+            t5,
+            self.class as u8,
+            self.event as u8,
+        ]
     }
 
     /// Reads a packed row.
@@ -191,7 +205,9 @@ impl Registers {
                 first: RecordId::from_hash(Hash::from_bytes(reader.array()?)),
                 last: RecordId::from_hash(Hash::from_bytes(reader.array()?)),
                 sequence: Sequence::new(reader.u64()?).map_err(|_| Malformed)?,
-                unpaged: (0..reader.count()?).map(|_| reader.array()).collect::<Result<_, _>>()?,
+                unpaged: (0..reader.count()?)
+                    .map(|_| reader.array())
+                    .collect::<Result<_, _>>()?,
             };
             if registers.heads.insert(name, head).is_some() {
                 return Err(Malformed);

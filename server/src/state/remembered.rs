@@ -11,12 +11,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use trialseal_core::{
-    hash::sha256_of,
-    identifiers::OrganizationId,
-    index::LogIndex,
-    time::Instant,
-};
+use trialseal_core::{hash::sha256_of, identifiers::OrganizationId, index::LogIndex, time::Instant};
 
 use crate::codec::{Malformed, Reader, Writer};
 
@@ -104,13 +99,19 @@ impl Remembered {
         limits: RememberedLimits,
     ) -> Result<(), RememberedFull> {
         let own = self.per_organization.get(organization).copied().unwrap_or(0);
-        if self.live >= limits.total || own >= limits.per_organization { Err(RememberedFull) } else { Ok(()) }
+        if self.live >= limits.total || own >= limits.per_organization {
+            Err(RememberedFull)
+        } else {
+            Ok(())
+        }
     }
 
     /// Log indexes that may hold the submission; nearly always none or one.
     #[must_use]
     pub fn candidates(&self, fingerprint: Fingerprint) -> Vec<LogIndex> {
-        let Some(shard) = self.shards.get(shard_of(fingerprint.0)) else { return Vec::new() };
+        let Some(shard) = self.shards.get(shard_of(fingerprint.0)) else {
+            return Vec::new();
+        };
         shard
             .find(fingerprint.0)
             .filter(|index| self.generations.contains_key(&(index / GENERATION)))
@@ -138,9 +139,13 @@ impl Remembered {
     }
 
     fn insert_slot(&mut self, fingerprint: u64, index: u64) {
-        let Self { shards, generations, .. } = self;
+        let Self {
+            shards, generations, ..
+        } = self;
         if let Some(shard) = shards.get_mut(shard_of(fingerprint)) {
-            shard.insert(fingerprint, index, |index| generations.contains_key(&(index / GENERATION)));
+            shard.insert(fingerprint, index, |index| {
+                generations.contains_key(&(index / GENERATION))
+            });
         }
     }
 
@@ -203,8 +208,10 @@ impl Remembered {
         let mut reader = Reader::new(bytes);
         let number = reader.u64()?;
         let expires = Some(reader.i64()?).filter(|&millis| millis != i64::MIN);
-        let mut generation =
-            Generation { expires: expires.map(Instant::from_millis), ..Generation::default() };
+        let mut generation = Generation {
+            expires: expires.map(Instant::from_millis),
+            ..Generation::default()
+        };
         for _ in 0..reader.count()? {
             let organization: OrganizationId = reader.text()?.parse().map_err(|_| Malformed)?;
             let records = reader.u64()?;
@@ -286,7 +293,11 @@ impl Shard {
 
     fn grow(&mut self, is_live: impl Fn(u64) -> bool) {
         let old = std::mem::take(&mut self.slots);
-        let live = old.iter().map(unpack).filter(|(_, index)| index.is_some_and(&is_live)).count();
+        let live = old
+            .iter()
+            .map(unpack)
+            .filter(|(_, index)| index.is_some_and(&is_live))
+            .count();
         let size = (live * 10 / 7).max(FIRST_SLOTS);
         self.slots.reserve_exact(size);
         self.slots.resize(size, [0; SLOT]);
@@ -301,7 +312,11 @@ impl Shard {
     fn place(&mut self, fingerprint: u64, index: u64) {
         let start = self.start(fingerprint);
         let (before, after) = self.slots.split_at_mut(start);
-        if let Some(slot) = after.iter_mut().chain(before).find(|slot| unpack(slot).1.is_none()) {
+        if let Some(slot) = after
+            .iter_mut()
+            .chain(before)
+            .find(|slot| unpack(slot).1.is_none())
+        {
             *slot = pack(fingerprint, index);
             self.used += 1;
         }
@@ -363,7 +378,11 @@ mod tests {
             assert_eq!(found, vec![LogIndex::new(number).unwrap()]);
         }
         assert!(table.candidates(Fingerprint::of(&acme, &key(records))).is_empty());
-        assert!(table.candidates(Fingerprint::of(&organization("bolt"), &key(1))).is_empty());
+        assert!(
+            table
+                .candidates(Fingerprint::of(&organization("bolt"), &key(1)))
+                .is_empty()
+        );
     }
 
     #[test]
@@ -378,14 +397,20 @@ mod tests {
         assert!(table.candidates(Fingerprint::of(&acme, &key(5))).is_empty());
         assert_eq!(table.live(), GENERATION);
         // What was forgotten makes room: as many again fit without growth beyond it.
-        let limits = RememberedLimits { total: GENERATION + 1, per_organization: GENERATION + 1 };
+        let limits = RememberedLimits {
+            total: GENERATION + 1,
+            per_organization: GENERATION + 1,
+        };
         assert_eq!(table.room_for(&acme, limits), Ok(()));
     }
 
     #[test]
     fn an_organisation_cannot_take_all_the_room() {
         let table = filled(10);
-        let limits = RememberedLimits { total: 100, per_organization: 10 };
+        let limits = RememberedLimits {
+            total: 100,
+            per_organization: 10,
+        };
         assert_eq!(table.room_for(&organization("acme"), limits), Err(RememberedFull));
         assert_eq!(table.room_for(&organization("bolt"), limits), Ok(()));
     }
@@ -394,8 +419,12 @@ mod tests {
     fn objects_round_trip() {
         let table = filled(GENERATION + 10);
         let mut loaded = Remembered::default();
-        loaded.load_generation(&table.encode_generation(0).unwrap(), false).unwrap();
-        loaded.load_generation(&table.encode_generation(1).unwrap(), true).unwrap();
+        loaded
+            .load_generation(&table.encode_generation(0).unwrap(), false)
+            .unwrap();
+        loaded
+            .load_generation(&table.encode_generation(1).unwrap(), true)
+            .unwrap();
         assert_eq!(loaded.live(), table.live());
         let acme = organization("acme");
         for number in (0..GENERATION + 10).step_by(1_001) {
