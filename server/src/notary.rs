@@ -270,10 +270,8 @@ impl Notary {
         if self.free_bytes.load(Ordering::Acquire) < limits.free_bytes_min {
             return Err(Refusal::DiskFull);
         }
-        // Two segments are needed to go on: the one in use, and the next.
-        let journal_bytes = self.progress.journal_bytes.load(Ordering::Acquire);
         if self.progress.waiting_bytes.load(Ordering::Acquire) > WAITING_BYTES_MAX
-            || journal_bytes > limits.journal_bytes.get()
+            || self.progress.no_segment.load(Ordering::Acquire)
         {
             return Err(Refusal::JournalFull);
         }

@@ -11,7 +11,7 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc::{Receiver, RecvTimeoutError},
     },
     time::Duration,
@@ -116,6 +116,8 @@ pub struct Progress {
     pub waiting_bytes: AtomicU64,
     /// Bytes that the journal holds.
     pub journal_bytes: AtomicU64,
+    /// There is no next segment for the journal: what is accepted now might have to wait.
+    pub no_segment: AtomicBool,
 }
 
 /// Writes the files.
@@ -250,7 +252,10 @@ impl Publisher {
     }
 
     fn has_work(&self) -> bool {
-        self.pending_snapshot.is_some() || !self.generations.is_empty() || self.full_tiles() > 0
+        self.pending_snapshot.is_some()
+            || !self.generations.is_empty()
+            || self.full_tiles() > 0
+            || self.progress.no_segment.load(Ordering::Acquire)
     }
 
     fn published(&self) -> u64 {
@@ -294,6 +299,7 @@ impl Publisher {
             self.pending_snapshot = None;
         }
         self.release();
+        self.prepare_segment();
         Ok(())
     }
 
@@ -417,11 +423,14 @@ impl Publisher {
         Ok(())
     }
 
+    /// Makes the next journal segment ready, so that a commit never allocates. While that
+    /// fails, admission refuses, and the segment in use takes what was accepted.
     fn prepare_segment(&self) {
-        if let Some(keeper) = self.keeper.as_ref().filter(|keeper| keeper.wants_preparing())
-            && let Err(error) = keeper.prepare()
-        {
-            tracing::warn!(%error, "the next journal segment could not be prepared; the commit that needs it tries again");
+        let Some(keeper) = self.keeper.as_ref().filter(|keeper| keeper.wants_preparing()) else { return };
+        let prepared = keeper.prepare();
+        self.progress.no_segment.store(prepared.is_err(), Ordering::Release);
+        if let Err(error) = prepared {
+            tracing::warn!(%error, "the next journal segment could not be prepared; it is tried again");
         }
     }
 

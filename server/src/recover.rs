@@ -24,7 +24,7 @@ use trialseal_core::{
 use crate::{
     clock::Clock,
     durable::DurableError,
-    facts::{FactsError, facts_of},
+    facts::facts_of,
     fs::{FileError, FileSystem, PRIVATE_DIRECTORY, PUBLIC_DIRECTORY},
     journal::{FrameHeader, Journal, JournalError, JournalId, JournalOptions},
     keys::LogSigner,
@@ -182,7 +182,7 @@ pub fn create(options: &OpenOptions, identity: JournalId) -> Result<(), OpenErro
         rand::make_rng(),
     );
     let mut open = sealer.begin(now);
-    open.state(Bytes::from(statement.to_json()))
+    open.state(&statement)
         .map_err(|error: Refusal| broken(error.to_string()))?;
     let batch = open.finish().map_err(|error| broken(error.to_string()))?;
     let remembered = SignerState {
@@ -434,9 +434,7 @@ impl Replay {
             leaves.push(leaf);
             // A snapshot is taken between batches: a frame lies before it or behind it.
             if index >= self.snapshot {
-                let completed = self
-                    .fold(index, &entry)
-                    .map_err(|error| refused(error.to_string()))?;
+                let completed = self.fold(index, &entry).map_err(&refused)?;
                 pages.extend(completed.page);
                 generations.extend(completed.generation);
                 time = self.state.last_time();
@@ -476,13 +474,17 @@ impl Replay {
         })
     }
 
-    fn fold(&mut self, index: u64, entry: &StoredEntry) -> Result<Completed, FactsError> {
+    fn fold(&mut self, index: u64, entry: &StoredEntry) -> Result<Completed, String> {
         match entry {
-            StoredEntry::Statement(_) => {
-                let index = LogIndex::new(index).unwrap_or_else(|_| self.state.size().next_index());
-                Ok(self.state.apply_statement(index))
+            StoredEntry::Statement(json) => {
+                let index = LogIndex::new(index).map_err(|error| error.to_string())?;
+                let statement = Statement::parse(json).map_err(|error| error.to_string())?;
+                Ok(self.state.apply_statement(index, &statement))
             }
-            StoredEntry::Record(record) => Ok(self.state.apply(&facts_of(record)?)),
+            StoredEntry::Record(record) => {
+                let facts = facts_of(record).map_err(|error| error.to_string())?;
+                Ok(self.state.apply(&facts))
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use rand::{Rng as _, rngs::StdRng};
 use trialseal_core::{
     checkpoint::{Checkpoint, Origin},
-    entry::{record_entry, record_leaf_hash},
+    entry::{Statement, record_entry, record_leaf_hash},
     hash::{Hash, RecordId, Salt},
     identifiers::{MemberId, OrganizationId, RegisterName},
     index::{LogIndex, LogSize},
@@ -354,21 +354,35 @@ impl Open<'_> {
         Ok(())
     }
 
-    /// Appends a statement of the notary: the JSON of its entry.
+    /// Appends a statement of the notary.
     ///
     /// # Errors
     /// [`Refusal::OutOfRange`] at the end of all log indexes.
-    pub fn state(&mut self, json: Bytes) -> Result<(), Refusal> {
+    pub fn state(&mut self, statement: &Statement) -> Result<(), Refusal> {
         let index = self.next_index()?;
-        let entry = StoredEntry::Statement(json);
+        let entry = StoredEntry::Statement(Bytes::from(statement.to_json()));
         let bytes = entry.entry_bytes();
         self.builder
             .push(&entry)
             .map_err(|error| Refusal::field("statement", error.to_string()))?;
-        let completed = self.sealer.state.apply_statement(index);
+        let completed = self.sealer.state.apply_statement(index, statement);
         let leaf = trialseal_core::merkle::leaf_hash(&bytes);
         self.add(PublicEntry::Statement(bytes), leaf, completed);
         Ok(())
+    }
+
+    /// States the registers as they are now, if that is due.
+    ///
+    /// # Errors
+    /// As [`Self::state`].
+    pub fn state_registers_if_due(&mut self) -> Result<(), Refusal> {
+        match self.sealer.state.statement_due() {
+            Some(due) if due <= self.time => {
+                let statement = self.sealer.state.statement(self.time);
+                self.state(&statement)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn next_index(&self) -> Result<LogIndex, Refusal> {

@@ -40,6 +40,10 @@ const TAKE: usize = 256;
 const STEP_BACK_MS: i64 = 1_000;
 /// How often an append that the journal refused for now is tried again.
 const REFUSED_PAUSE: Duration = Duration::from_millis(50);
+/// Pauses of an idle sequencer between two looks at what is due.
+const IDLE_MIN: Duration = Duration::from_secs(1);
+/// See [`IDLE_MIN`].
+const IDLE_MAX: Duration = Duration::from_secs(3_600);
 /// How often remembered submissions are forgotten.
 const EXPIRE_EVERY_MS: i64 = 10_000;
 
@@ -225,12 +229,15 @@ impl Run {
     /// Collects one batch, and starts to commit it as soon as the one before is durable.
     /// False when there will be no more.
     async fn batch(&mut self, sealer: &mut Sealer) -> bool {
-        if self.carry.is_empty() && !self.wait_for_work().await {
+        if self.carry.is_empty() && !self.wait_for_work(sealer).await {
             return false;
         }
         let Some(now) = self.time(sealer) else { return true };
         self.forget(sealer, now);
         let mut open = sealer.begin(now);
+        if let Err(error) = open.state_registers_if_due() {
+            tracing::error!(%error, "the registers could not be stated; it is tried again with the next batch");
+        }
         let mut waiting = Vec::new();
         loop {
             for work in std::mem::take(&mut self.carry) {
@@ -288,11 +295,16 @@ impl Run {
         }
     }
 
-    /// Waits for a message; lands the batch that is on its way meanwhile.
-    async fn wait_for_work(&mut self) -> bool {
+    /// Waits for a message, or for the next statement of the registers; lands the batch
+    /// that is on its way meanwhile.
+    async fn wait_for_work(&mut self, sealer: &Sealer) -> bool {
         loop {
             let Some(flight) = &mut self.flight else {
-                return self.queue.recv_many(&mut self.carry, TAKE).await > 0;
+                let idle = self.idle_time(sealer);
+                return tokio::select! {
+                    taken = self.queue.recv_many(&mut self.carry, TAKE) => taken > 0,
+                    () = tokio::time::sleep(idle) => true,
+                };
             };
             tokio::select! {
                 landed = &mut flight.commit => {
@@ -311,6 +323,18 @@ impl Run {
                     return false;
                 }
             }
+        }
+    }
+
+    /// How long to wait for submissions at most: the registers are stated daily.
+    fn idle_time(&self, sealer: &Sealer) -> Duration {
+        let due = sealer.state().statement_due();
+        let millis = due.map(|due| due.as_millis() - self.clock.now().as_millis());
+        let millis = millis.and_then(|millis| u64::try_from(millis).ok());
+        // The clock is set from outside: look again at least every hour.
+        match (due, millis) {
+            (None, _) => IDLE_MAX,
+            (Some(_), millis) => Duration::from_millis(millis.unwrap_or(0)).clamp(IDLE_MIN, IDLE_MAX),
         }
     }
 
@@ -449,5 +473,49 @@ fn answer(waiting: Vec<Waiting>, sealed: Option<&Arc<Sealed>>) {
         let sealed = sealed.filter(|_| new).cloned();
         // A caller that has gone is no reason to stop.
         let _ = reply.send(Ok(Reply { sealed, outcomes }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use trialseal_core::{entry::Statement, index::LogIndex};
+
+    use crate::{
+        clock::Clock as _,
+        fs::SimulatedFileSystem,
+        stored::StoredEntry,
+        testing::{Person, Served, TestLog},
+    };
+
+    /// The statement at an index, if the entry there is one.
+    fn statement(served: &Served, index: u64) -> Option<Statement> {
+        match served.notary.view.stored(LogIndex::new(index).unwrap()).unwrap() {
+            Some(StoredEntry::Statement(json)) => Some(Statement::parse(&json).unwrap()),
+            _ => None,
+        }
+    }
+
+    #[tokio::test]
+    async fn registers_are_stated_once_a_day_while_they_change() {
+        let log = TestLog::on(Arc::new(SimulatedFileSystem::new()));
+        log.create().unwrap();
+        let served = log.serve();
+        let person = Person::new("acme", "alice", 1);
+        served.enrol(&person).await;
+        let before = served.notary.view.head().size.get();
+        assert!(statement(&served, before - 1).is_none(), "nothing is due on the first day");
+        log.clock.set(log.clock.now().plus_millis(24 * 3_600_000));
+        served.draft(&person, 1).await.unwrap();
+        // The statement comes first in the batch, and covers what was there before it.
+        match statement(&served, before) {
+            Some(Statement::Registers { count, size, .. }) => assert_eq!((count, size.get()), (1, before)),
+            other => panic!("{other:?}"),
+        }
+        served.draft(&person, 2).await.unwrap();
+        assert!(statement(&served, before + 2).is_none(), "the next is due a day later");
+        served.stop().await;
+        log.audit().unwrap();
     }
 }

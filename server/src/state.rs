@@ -6,9 +6,11 @@
 use std::sync::{Arc, RwLock};
 
 use trialseal_core::{
+    entry::Statement,
     hash::RecordId,
     identifiers::{OrganizationId, RegisterName},
     index::{LogIndex, LogSize, Sequence},
+    merkle::{builder, leaf_hash},
     time::Instant,
 };
 
@@ -24,6 +26,9 @@ use crate::codec::{Malformed, Reader, Writer};
 
 /// How long a draft is remembered, in milliseconds: 24 hours.
 pub const DRAFT_REMEMBERED_MS: i64 = 24 * 3_600_000;
+
+/// How often the registers are stated while they change: daily.
+const STATEMENT_EVERY_MS: i64 = 24 * 3_600_000;
 
 /// What the fold needs to know of one record.
 #[derive(Debug, Clone)]
@@ -55,6 +60,9 @@ pub struct State {
     /// Shared with readers, who look only at records below the committed size.
     registers: Arc<RwLock<Registers>>,
     remembered: Remembered,
+    /// Time of the last statement of the registers (at first, of the log's opening), and
+    /// the size that it covers.
+    stated: (Instant, LogSize),
 }
 
 /// What a record completed when it was folded in.
@@ -85,6 +93,7 @@ impl Default for State {
             accounts: Arc::default(),
             registers: Arc::default(),
             remembered: Remembered::default(),
+            stated: (Instant::from_millis(0), LogSize::EMPTY),
         }
     }
 }
@@ -125,8 +134,34 @@ impl State {
         &mut self.remembered
     }
 
-    /// Folds in a statement of the notary, which only takes its place.
-    pub fn apply_statement(&mut self, index: LogIndex) -> Completed {
+    /// When the next statement of the registers is due; none while nothing changed.
+    #[must_use]
+    pub fn statement_due(&self) -> Option<Instant> {
+        let (at, covered) = self.stated;
+        // The statement itself is the one entry behind what it covers.
+        let changed = self.size.get() > covered.get() + 1;
+        changed.then(|| at.plus_millis(STATEMENT_EVERY_MS))
+    }
+
+    /// The statement of all registers now: docs/formats.md, "Log entries".
+    #[must_use]
+    pub fn statement(&self, at: Instant) -> Statement {
+        let registers = read_lock(&self.registers);
+        let mut heads: Vec<_> = registers.iter().map(|(_, head)| head).collect();
+        heads.sort_unstable_by_key(|head| head.first);
+        let line = |head: &&RegisterHead| format!("{} {} {}\n", head.first, head.sequence, head.last);
+        let leaves: Vec<_> = heads.iter().map(|head| leaf_hash(line(head).as_bytes())).collect();
+        let count = leaves.len() as u64;
+        Statement::Registers { at, count, root: builder::root_of(&leaves), size: self.size }
+    }
+
+    /// Folds in a statement of the notary.
+    pub fn apply_statement(&mut self, index: LogIndex, statement: &Statement) -> Completed {
+        match statement {
+            Statement::Open { created_at, .. } => self.stated = (*created_at, LogSize::EMPTY),
+            Statement::Registers { at, size, .. } => self.stated = (*at, *size),
+            Statement::Close { .. } => {}
+        }
         Completed { page: None, generation: self.advance(index) }
     }
 
@@ -173,6 +208,8 @@ impl State {
         let mut writer = Writer::default();
         writer.u64(self.size.get());
         writer.i64(self.last_time.as_millis());
+        writer.i64(self.stated.0.as_millis());
+        writer.u64(self.stated.1.get());
         self.accounts.encode(&mut writer);
         read_lock(&self.registers).encode(&mut writer);
         writer.count(generations.len());
@@ -205,6 +242,10 @@ impl State {
         let mut state = Self {
             size: LogSize::new(reader.u64()?).map_err(|_| Malformed)?,
             last_time: Instant::from_millis(reader.i64()?),
+            stated: (
+                Instant::from_millis(reader.i64()?),
+                LogSize::new(reader.u64()?).map_err(|_| Malformed)?,
+            ),
             accounts: Arc::new(Accounts::decode(&mut reader)?),
             registers: Arc::new(RwLock::new(Registers::decode(&mut reader)?)),
             remembered: Remembered::default(),

@@ -92,8 +92,13 @@ impl<'a> Rebuild<'a> {
         let generation = match content {
             Content::Statement(statement) => {
                 check_place(&statement, index).map_err(wrong)?;
+                if let Statement::Registers { at, .. } = &statement
+                    && statement != self.state.statement(*at)
+                {
+                    return Err(wrong("the statement of the registers is not what the log gives".to_owned()));
+                }
                 self.statements += 1;
-                self.state.apply_statement(at).generation
+                self.state.apply_statement(at, &statement).generation
             }
             Content::Record(record) => {
                 self.judge(&record, index).map_err(wrong)?;
