@@ -1,12 +1,14 @@
 //! Errors of the SDK in words that say what happened and what to do.
 
 use std::path::Path;
+use std::time::Duration;
 
 use trialseal::{ClientError, HashError, KeyError, PendingError, PrepareError};
 
 use crate::outcome::{Answer, Exit};
 
-const AGAIN: &str = "Run the same command again: it sends the same bytes and cannot be recorded twice.";
+pub(crate) const AGAIN: &str =
+    "Run the same command again: it sends the same bytes and cannot be recorded twice.";
 
 /// An answer that ends a command.
 pub(crate) type Ended = Box<Answer>;
@@ -19,11 +21,7 @@ pub(crate) fn client(error: ClientError) -> Ended {
             waited,
             cause,
         } => {
-            let sentence = format!(
-                "{endpoint} did not answer for {} s ({tries} {}). Nothing is on record.",
-                waited.as_secs(),
-                if tries == 1 { "try" } else { "tries" }
-            );
+            let sentence = format!("{} Nothing is on record.", silence(&endpoint, tries, waited));
             Answer::new(Exit::RetryIsSafe, "NOT SENT", sentence)
                 .because(cause)
                 .next(AGAIN)
@@ -42,11 +40,7 @@ pub(crate) fn client(error: ClientError) -> Ended {
         )
         .next("Ask the administrator of your organisation.")
         .with("reason", reason),
-        ClientError::Conflict {
-            index,
-            record,
-            message,
-        } => {
+        ClientError::Conflict { index, record, .. } => {
             let place = index.map_or_else(
                 || "another record".to_owned(),
                 |index| format!("record {}", index.get()),
@@ -56,7 +50,6 @@ pub(crate) fn client(error: ClientError) -> Ended {
                 "REFUSED",
                 format!("This idempotency key is already {place} with other content."),
             )
-            .because(sentence(&message))
             .next("Use a new idempotency key.")
             .with("index", index.map(|index| index.get()))
             .with("record", record.map(|record| record.to_hex()))
@@ -79,13 +72,14 @@ pub(crate) fn client(error: ClientError) -> Ended {
                 .next(AGAIN)
                 .with("reason", reason)
         }
-        ClientError::NoAnswer { endpoint, cause } => Answer::new(
-            Exit::RetryIsSafe,
-            "NO ANSWER",
-            format!("{endpoint} did not answer."),
-        )
-        .because(cause)
-        .next("Try again later."),
+        ClientError::NoAnswer {
+            endpoint,
+            tries,
+            waited,
+            cause,
+        } => Answer::new(Exit::RetryIsSafe, "NO ANSWER", silence(&endpoint, tries, waited))
+            .because(cause)
+            .next("Try again later."),
         ClientError::NotFound { message } => Answer::new(Exit::NotProvable, "UNKNOWN", sentence(&message)),
         ClientError::Untrusted { problem } => Answer::new(
             Exit::Disproven,
@@ -96,6 +90,32 @@ pub(crate) fn client(error: ClientError) -> Ended {
         .next("Check the trust file. If it is right, keep everything and tell the operator of the notary."),
         ClientError::Setup(error) => configuration(error.to_string()),
     })
+}
+
+fn silence(endpoint: &str, tries: u32, waited: Duration) -> String {
+    let host = endpoint.split("://").last().unwrap_or(endpoint);
+    match tries {
+        0 => format!("{host} did not answer."),
+        1 => format!("{host} did not answer for {} s (1 try).", waited.as_secs()),
+        _ => format!(
+            "{host} did not answer for {} s ({tries} tries).",
+            waited.as_secs()
+        ),
+    }
+}
+
+/// The same where an earlier run sent these bytes and never learned what became of them.
+pub(crate) fn after_an_earlier_run(mut answer: Ended) -> Ended {
+    let certain = "Nothing is on record.";
+    if answer.sentence.contains(certain) {
+        answer.sentence = answer
+            .sentence
+            .replace(certain, "An earlier run may have put it on record.");
+        if answer.verdict == "NOT SENT" {
+            answer.verdict = "OUTCOME UNKNOWN";
+        }
+    }
+    answer
 }
 
 pub(crate) fn configuration(problem: impl Into<String>) -> Answer {

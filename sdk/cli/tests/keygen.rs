@@ -46,12 +46,24 @@ fn openssl_opens_it() {
     keygen(folder.path()).assert().success();
     let openssl = process::Command::new("openssl")
         .current_dir(folder.path())
-        .args(["pkey", "-in", "member.key", "-passin", "file:passphrase", "-noout", "-text"])
+        .args([
+            "pkey",
+            "-in",
+            "member.key",
+            "-passin",
+            "file:passphrase",
+            "-noout",
+            "-text",
+        ])
         .output();
     match openssl {
         Ok(output) => {
             let text = String::from_utf8_lossy(&output.stdout).into_owned();
-            assert!(text.contains("ED25519 Private-Key"), "{}", String::from_utf8_lossy(&output.stderr));
+            assert!(
+                text.contains("ED25519 Private-Key"),
+                "{}",
+                String::from_utf8_lossy(&output.stderr)
+            );
         }
         Err(_) => println!("NOT RUN: openssl_opens_it (1 case): there is no openssl"),
     }

@@ -50,7 +50,11 @@ impl Run {
 
 fn verify(path: &Path, receipt: Option<&Path>, trust: &Path, more: &[&str]) -> Run {
     let mut command = Command::cargo_bin("trialseal").unwrap();
-    command.args(["verify", "--json", "--at", "2026-06-01T00:00:00Z", "--trust"]).arg(trust).args(more).arg(path);
+    command
+        .args(["verify", "--json", "--at", "2026-06-01T00:00:00Z", "--trust"])
+        .arg(trust)
+        .args(more)
+        .arg(path);
     if let Some(receipt) = receipt {
         command.arg("--receipt").arg(receipt);
     }
@@ -58,12 +62,17 @@ fn verify(path: &Path, receipt: Option<&Path>, trust: &Path, more: &[&str]) -> R
     let json = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
         panic!("{error}: {}", String::from_utf8_lossy(&output.stdout));
     });
-    Run { exit: output.status.code().unwrap(), json }
+    Run {
+        exit: output.status.code().unwrap(),
+        json,
+    }
 }
 
 #[test]
 fn every_vector_ends_with_its_exit_code() {
-    let Some((vectors, expected)) = vectors("every_vector_ends_with_its_exit_code") else { return };
+    let Some((vectors, expected)) = vectors("every_vector_ends_with_its_exit_code") else {
+        return;
+    };
     let folder = tempfile::tempdir().unwrap();
     let trust = trust(&vectors, folder.path());
     let file = Path::new(SHARED).join("data/datasets/adsl.xpt");
@@ -71,14 +80,19 @@ fn every_vector_ends_with_its_exit_code() {
         let run = verify(&file, Some(&vectors.join(name)), &trust, &[]);
         let failed = |step: &str| {
             let steps = run.json["steps"].as_array().unwrap();
-            steps.iter().any(|one| one["step"] == step && one["result"] == "FAILED")
+            steps
+                .iter()
+                .any(|one| one["step"] == step && one["result"] == "FAILED")
         };
         let verdict = run.text("verdict");
         match expected.as_str() {
             "PASSED" => assert_eq!((run.exit, verdict), (0, "PROVEN"), "{name}"),
             "INDETERMINATE" => {
                 assert_eq!(run.exit, 2, "{name}");
-                assert!(["NOT PROVABLE", "UNKNOWN", "NO SALTS"].contains(&verdict), "{name}: {verdict}");
+                assert!(
+                    ["NOT PROVABLE", "UNKNOWN", "NO SALTS"].contains(&verdict),
+                    "{name}: {verdict}"
+                );
             }
             step => {
                 assert_eq!(run.exit, 1, "{name}");
@@ -94,7 +108,9 @@ fn every_vector_ends_with_its_exit_code() {
 
 #[test]
 fn verdicts_of_a_file() {
-    let Some((vectors, _)) = vectors("verdicts_of_a_file") else { return };
+    let Some((vectors, _)) = vectors("verdicts_of_a_file") else {
+        return;
+    };
     let folder = tempfile::tempdir().unwrap();
     let trust = trust(&vectors, folder.path());
     let file = Path::new(SHARED).join("data/datasets/adsl.xpt");
@@ -103,7 +119,11 @@ fn verdicts_of_a_file() {
     assert_eq!(on("other-item-opened.receipt.json").text("verdict"), "UNKNOWN");
     let altered = on("invalid/altered-file.receipt.json");
     assert_eq!(altered.text("verdict"), "ALTERED");
-    assert!(altered.text("sentence").contains("117840 bytes now, 73520 on record"));
+    assert!(
+        altered
+            .text("sentence")
+            .contains("117840 bytes now, 73520 on record")
+    );
     assert_eq!(on("invalid/item-changed.receipt.json").text("verdict"), "REFUSED");
     // The receipt beside the file, found by its name, and a copy with one byte changed.
     let copy = folder.path().join("adsl.xpt");
@@ -123,23 +143,38 @@ fn verdicts_of_a_file() {
     // Outside the keys' validity and with nothing independent inside it.
     let early = ["--at", "2025-01-01T00:00:00Z"];
     let mut command = Command::cargo_bin("trialseal").unwrap();
-    command.args(["verify", "--trust"]).arg(&trust).args(early).arg(&receipt).assert().code(2);
+    command
+        .args(["verify", "--trust"])
+        .arg(&trust)
+        .args(early)
+        .arg(&receipt)
+        .assert()
+        .code(2);
 }
 
 #[test]
 fn verdicts_of_a_folder() {
-    let Some((vectors, _)) = vectors("verdicts_of_a_folder") else { return };
+    let Some((vectors, _)) = vectors("verdicts_of_a_folder") else {
+        return;
+    };
     let base = tempfile::tempdir().unwrap();
     let trust = trust(&vectors, base.path());
     let receipt = vectors.join("folder.receipt.json");
     let folder = base.path().join("from-cro");
     fs::create_dir_all(folder.join("datasets")).unwrap();
     for name in ["adae.xpt", "adsl.xpt", "adtte.xpt"] {
-        fs::copy(Path::new(SHARED).join("data/datasets").join(name), folder.join("datasets").join(name)).unwrap();
+        fs::copy(
+            Path::new(SHARED).join("data/datasets").join(name),
+            folder.join("datasets").join(name),
+        )
+        .unwrap();
     }
     let verdicts = |run: &Run| -> Vec<String> {
         let files = run.json["files"].as_array().unwrap();
-        files.iter().map(|one| one["verdict"].as_str().unwrap().to_owned()).collect()
+        files
+            .iter()
+            .map(|one| one["verdict"].as_str().unwrap().to_owned())
+            .collect()
     };
     let run = verify(&folder, Some(&receipt), &trust, &[]);
     assert_eq!((run.exit, run.text("verdict")), (0, "PROVEN"));
@@ -153,27 +188,58 @@ fn verdicts_of_a_folder() {
     let run = verify(&folder, Some(&receipt), &trust, &[]);
     assert_eq!((run.exit, run.text("verdict")), (1, "DISPROVEN"));
     assert_eq!(verdicts(&run), ["ALTERED", "MATCH", "MISSING", "EXTRA"]);
-    assert!(run.text("sentence").contains("1 match, 1 altered, 1 missing, 1 not on record"));
-    let run = verify(&folder, Some(&vectors.join("no-manifest.receipt.json")), &trust, &[]);
+    assert!(
+        run.text("sentence")
+            .contains("1 match, 1 altered, 1 missing, 1 not on record")
+    );
+    let run = verify(
+        &folder,
+        Some(&vectors.join("no-manifest.receipt.json")),
+        &trust,
+        &[],
+    );
     assert_eq!((run.exit, run.text("verdict")), (2, "NO SALTS"));
-    let run = verify(&folder, Some(&vectors.join("one-of-three.receipt.json")), &trust, &[]);
+    let run = verify(
+        &folder,
+        Some(&vectors.join("one-of-three.receipt.json")),
+        &trust,
+        &[],
+    );
     assert_eq!((run.exit, run.text("verdict")), (2, "NOT PROVABLE"));
-    let run = verify(&folder, Some(&vectors.join("invalid/ed25519-bit.receipt.json")), &trust, &[]);
+    let run = verify(
+        &folder,
+        Some(&vectors.join("invalid/ed25519-bit.receipt.json")),
+        &trust,
+        &[],
+    );
     assert_eq!((run.exit, run.text("verdict")), (1, "REFUSED"));
 }
 
 #[test]
 fn several_are_as_good_as_the_worst() {
-    let Some((vectors, _)) = vectors("several_are_as_good_as_the_worst") else { return };
+    let Some((vectors, _)) = vectors("several_are_as_good_as_the_worst") else {
+        return;
+    };
     let folder = tempfile::tempdir().unwrap();
     let trust = trust(&vectors, folder.path());
     let run = |names: &[&str]| {
         let mut command = Command::cargo_bin("trialseal").unwrap();
-        command.args(["verify", "--at", "2026-06-01T00:00:00Z", "--trust"]).arg(&trust);
-        command.args(names.iter().map(|name| vectors.join(name))).output().unwrap().status.code().unwrap()
+        command
+            .args(["verify", "--at", "2026-06-01T00:00:00Z", "--trust"])
+            .arg(&trust);
+        command
+            .args(names.iter().map(|name| vectors.join(name)))
+            .output()
+            .unwrap()
+            .status
+            .code()
+            .unwrap()
     };
-    let (good, open, bad) =
-        ("folder.receipt.json", "withheld.receipt.json", "invalid/ed25519-bit.receipt.json");
+    let (good, open, bad) = (
+        "folder.receipt.json",
+        "withheld.receipt.json",
+        "invalid/ed25519-bit.receipt.json",
+    );
     assert_eq!(run(&[good, "draft.receipt.json"]), 0);
     assert_eq!(run(&[good, open]), 2);
     assert_eq!(run(&[open, bad, good]), 1);
@@ -182,9 +248,16 @@ fn several_are_as_good_as_the_worst() {
 
 #[test]
 fn show_says_what_a_receipt_says() {
-    let Some((vectors, _)) = vectors("show_says_what_a_receipt_says") else { return };
+    let Some((vectors, _)) = vectors("show_says_what_a_receipt_says") else {
+        return;
+    };
     let show = |name: &str| {
-        let output = Command::cargo_bin("trialseal").unwrap().arg("show").arg(vectors.join(name)).output().unwrap();
+        let output = Command::cargo_bin("trialseal")
+            .unwrap()
+            .arg("show")
+            .arg(vectors.join(name))
+            .output()
+            .unwrap();
         assert_eq!(output.status.code(), Some(0));
         String::from_utf8(output.stdout).unwrap()
     };

@@ -79,6 +79,10 @@ pub enum ClientError {
     NoAnswer {
         /// Where it was sent.
         endpoint: String,
+        /// Attempts made; 0 where the last one was cut off.
+        tries: u32,
+        /// Time since the first.
+        waited: Duration,
         /// Why the last attempt failed.
         cause: String,
     },
@@ -143,8 +147,18 @@ impl ClientError {
     /// The same for a call that records nothing.
     pub(crate) fn of_a_question(self, endpoint: &str) -> Self {
         match self {
-            Self::NotSent { cause, .. } | Self::OutcomeUnknown { cause } => Self::NoAnswer {
+            Self::NotSent {
+                cause, tries, waited, ..
+            } => Self::NoAnswer {
                 endpoint: endpoint.to_owned(),
+                tries,
+                waited,
+                cause,
+            },
+            Self::OutcomeUnknown { cause } => Self::NoAnswer {
+                endpoint: endpoint.to_owned(),
+                tries: 0,
+                waited: Duration::ZERO,
                 cause,
             },
             other => other,

@@ -16,7 +16,7 @@ use trialseal::{
 use crate::args::Submit;
 use crate::config::{Config, Place};
 use crate::errors::{self, Ended, configuration};
-use crate::outcome::{Answer, Printer};
+use crate::outcome::{Answer, Exit, Printer};
 use crate::{progress, secrets};
 
 /// One record that is to be made.
@@ -51,8 +51,13 @@ pub(crate) fn run(command: &Submit, place: &Place, printer: &Printer) -> Result<
         });
     }
     let folder = PendingFolder::below(Path::new(""));
-    let waiting = prepare(command, &config, jobs, &folder, printer)?;
-    send::all(command, &config, waiting, &folder, printer)
+    let (waiting, resumed) = prepare(command, &config, jobs, &folder, printer)?;
+    let answer = send::all(command, &config, waiting, &folder, printer);
+    if resumed > 0 {
+        answer.map_err(errors::after_an_earlier_run)
+    } else {
+        answer
+    }
 }
 
 /// As what and with which meaning it is signed; none for a draft.
@@ -128,14 +133,14 @@ fn request(
     sha256_of(&[text.as_bytes()])
 }
 
-/// Finds or makes the exact bytes of every job, and keeps them durably.
+/// Finds or makes the exact bytes of every job, and keeps them durably. Tells how many were found.
 fn prepare(
     command: &Submit,
     config: &Config,
     jobs: Vec<Job>,
     folder: &PendingFolder,
     printer: &Printer,
-) -> Result<Vec<Pending>, Ended> {
+) -> Result<(Vec<Pending>, usize), Ended> {
     let kept = folder.list().map_err(errors::pending)?;
     let find = |request: &Hash| kept.iter().find(|one| one.request == *request).cloned();
     let found: Vec<Option<Pending>> = jobs.iter().map(|job| find(&job.request)).collect();
@@ -145,6 +150,9 @@ fn prepare(
         .filter(|(_, found)| found.is_none())
         .map(|(job, _)| job)
         .collect();
+    for job in &new {
+        check_place(job, command)?;
+    }
     let resumed = jobs.len() - new.len();
     if resumed > 0 {
         printer.message(&format!(
@@ -177,7 +185,23 @@ fn prepare(
         folder.write(&pending).map_err(errors::pending)?;
         waiting.push(pending);
     }
-    Ok(waiting)
+    Ok((waiting, resumed))
+}
+
+/// A receipt is the only thing that opens its record: one that is there is never written over.
+fn check_place(job: &Job, command: &Submit) -> Result<(), Ended> {
+    // With a key of one's own the answer may well be the record that this receipt is for.
+    if !job.receipt.exists() || command.idempotency_key.is_some() {
+        return Ok(());
+    }
+    let sentence = format!(
+        "{} is there already and is not written over. Nothing was sent.",
+        job.receipt.display()
+    );
+    let answer = Answer::new(Exit::CannotWrite, "NOT SENT", sentence);
+    Err(Box::new(
+        answer.next("Move it away, or give another place: --receipt FILE."),
+    ))
 }
 
 /// Shows the statement, then asks for the passphrase.

@@ -1,6 +1,9 @@
 //! Sending what is pending, and saving the receipts.
 
+use std::path::{Path, PathBuf};
+
 use serde_json::{Value, json};
+use trialseal::core::receipt::Receipt;
 use trialseal::{ClientError, Outgoing, Pending, PendingFolder, Recorded};
 
 use crate::args::Submit;
@@ -11,6 +14,13 @@ use crate::outcome::{Answer, Exit, Printer};
 
 /// Seconds to wait where only a question is asked.
 pub(super) const CONNECT_S: u64 = 30;
+
+/// A record whose receipt is saved.
+struct Saved<'a> {
+    recorded: Recorded,
+    pending: &'a Pending,
+    path: PathBuf,
+}
 
 /// Sends all, saves what was recorded, and says how it ended: the first error, should there be one.
 pub(super) fn all(
@@ -24,38 +34,35 @@ pub(super) fn all(
     let mut saved = Vec::new();
     let mut ended: Option<Ended> = None;
     for (pending, result) in waiting.iter().zip(results) {
-        match result
-            .map_err(|error| failed(error, pending, folder))
-            .and_then(|one| save(&one, pending, folder).map(|()| one))
-        {
-            Ok(recorded) => {
-                if waiting.len() > 1 {
-                    printer.verdict(
-                        "SEALED",
-                        &format!("record {}: {}", recorded.index.get(), pending.receipt.display()),
-                        Exit::Done,
-                    );
-                }
-                saved.push((recorded, pending));
-            }
+        let done = result.map_err(|error| failed(error, pending, folder));
+        match done.and_then(|recorded| Ok((save(&recorded, pending, folder)?, recorded))) {
+            Ok((path, recorded)) => saved.push(Saved {
+                recorded,
+                pending,
+                path,
+            }),
             Err(error) => ended = ended.or(Some(error)),
         }
     }
-    let records: Vec<Value> = saved
-        .iter()
-        .map(|(recorded, pending)| record(recorded, pending))
-        .collect();
-    if let Some(mut error) = ended {
-        if waiting.len() > 1 {
-            error.because.push(format!(
-                "{} of {} are on record with a saved receipt.",
-                saved.len(),
-                waiting.len()
-            ));
+    if waiting.len() > 1 {
+        for one in &saved {
+            let sentence = format!("record {}: {}", one.recorded.index.get(), one.path.display());
+            printer.verdict("SEALED", &sentence, Exit::Done);
         }
-        return Err(Box::new(error.with("records", records)));
     }
-    Ok(answer(&saved, printer).with("records", records))
+    let records: Vec<Value> = saved.iter().map(record).collect();
+    let Some(mut error) = ended else {
+        return Ok(answer(&saved, printer).with("records", records));
+    };
+    if waiting.len() > 1 {
+        let sentence = format!(
+            "{} of {} are on record with a saved receipt.",
+            saved.len(),
+            waiting.len()
+        );
+        error.because.push(sentence);
+    }
+    Err(Box::new(error.with("records", records)))
 }
 
 fn transmit(
@@ -83,9 +90,7 @@ fn not_sent(mut answer: Ended) -> Ended {
     if answer.verdict == "NO ANSWER" {
         answer.verdict = "NOT SENT";
         answer.sentence.push_str(" Nothing is on record.");
-        answer.next = Some(
-            "Run the same command again: it sends the same bytes and cannot be recorded twice.".to_owned(),
-        );
+        answer.next = Some(errors::AGAIN.to_owned());
     }
     answer
 }
@@ -113,61 +118,96 @@ fn failed(error: ClientError, pending: &Pending, folder: &PendingFolder) -> Ende
 }
 
 /// Saves the receipt, then forgets what was pending: in this order, so that nothing is lost.
-fn save(recorded: &Recorded, pending: &Pending, folder: &PendingFolder) -> Result<(), Ended> {
-    receipt_file::save(&pending.receipt, &recorded.receipt).map_err(|error| {
-        let sentence = format!(
-            "Record {} is on record, but its receipt cannot be written to {}: {error}.",
-            recorded.index.get(),
-            pending.receipt.display()
-        );
-        Box::new(
-            Answer::new(Exit::CannotWrite, "NOT SAVED", sentence)
-                .next("Make the place writable and run the same command again: it fetches the receipt."),
-        )
+/// Returns where it was saved.
+fn save(recorded: &Recorded, pending: &Pending, folder: &PendingFolder) -> Result<PathBuf, Ended> {
+    let index = recorded.index.get();
+    let (path, receipt) = merged(recorded, &pending.receipt);
+    receipt_file::save(&path, &receipt).map_err(|error| {
+        let place = path.display();
+        let sentence =
+            format!("Record {index} is on record, but its receipt cannot be written to {place}: {error}.");
+        let next = "Make the place writable and run the same command again: it fetches the receipt.";
+        Box::new(Answer::new(Exit::CannotWrite, "NOT SAVED", sentence).next(next))
     })?;
     folder
         .remove(&pending.submission.idempotency_key())
-        .map_err(errors::pending)
+        .map_err(errors::pending)?;
+    Ok(path)
 }
 
-fn answer(saved: &[(Recorded, &Pending)], printer: &Printer) -> Answer {
-    if let [(recorded, pending)] = saved {
-        let since = if recorded.repeated {
-            " It was on record already."
-        } else {
-            ""
-        };
-        let sealed = format!(
-            "record {}. The notary states {} by its own clock; independent time pending.{since}",
-            recorded.index.get(),
-            recorded.received_at
-        );
-        printer.verdict("SEALED", &sealed, Exit::Done);
-        let keep = if pending.submission.manifest().is_some() {
-            "Keep it with the file: without it nobody can check the file."
-        } else {
-            "Keep it: it proves the record."
-        };
+/// A receipt of the same record that is there keeps its evidence; one of another record keeps
+/// its place, and the new one goes beside it.
+fn merged(recorded: &Recorded, path: &Path) -> (PathBuf, Receipt) {
+    let fresh = recorded.receipt.clone();
+    if !path.exists() {
+        return (path.to_owned(), fresh);
+    }
+    match receipt_file::read(path) {
+        Ok(mut own) if own.record().leaves() == fresh.record().leaves() && own.manifest().is_some() => {
+            for element in fresh.evidence() {
+                own.append_evidence(element.clone());
+            }
+            (path.to_owned(), own)
+        }
+        Ok(own) if own.record().leaves() == fresh.record().leaves() => (path.to_owned(), fresh),
+        _ => {
+            let name = path.to_string_lossy();
+            let stem = name.strip_suffix(receipt_file::ENDING).unwrap_or(&name);
+            let index = recorded.index.get();
+            (
+                PathBuf::from(format!("{stem}.record-{index}{}", receipt_file::ENDING)),
+                fresh,
+            )
+        }
+    }
+}
+
+fn answer(saved: &[Saved<'_>], printer: &Printer) -> Answer {
+    if printer.is_json() {
         return Answer::new(
             Exit::Done,
-            "SAVED",
-            format!("{}. {keep}", pending.receipt.display()),
+            "SEALED",
+            format!("{} on record, with saved receipts.", saved.len()),
         );
     }
-    let sentence = format!(
-        "{} receipts. Keep each with its file: without it nobody can check the file.",
-        saved.len()
+    let [
+        Saved {
+            recorded,
+            pending,
+            path,
+        },
+    ] = saved
+    else {
+        let count = saved.len();
+        let sentence =
+            format!("{count} receipts. Keep each with its file: without it nobody can check the file.");
+        return Answer::new(Exit::Done, "SAVED", sentence);
+    };
+    let since = if recorded.repeated {
+        " It was on record already."
+    } else {
+        ""
+    };
+    let (index, received_at) = (recorded.index.get(), recorded.received_at);
+    let sealed = format!(
+        "record {index}. The notary states {received_at} by its own clock; independent time pending.{since}"
     );
-    Answer::new(Exit::Done, "SAVED", sentence)
+    printer.verdict("SEALED", &sealed, Exit::Done);
+    let keep = match pending.submission.manifest() {
+        Some(_) => "Keep it with the file: without it nobody can check the file.",
+        None => "Keep it: it proves the record.",
+    };
+    Answer::new(Exit::Done, "SAVED", format!("{}. {keep}", path.display()))
 }
 
-fn record(recorded: &Recorded, pending: &Pending) -> Value {
+fn record(saved: &Saved<'_>) -> Value {
+    let recorded = &saved.recorded;
     json!({
         "index": recorded.index.get(),
         "record": recorded.record.to_hex(),
         "sequence": recorded.sequence.get(),
         "received_at": recorded.received_at.to_millis_string(),
         "repeated": recorded.repeated,
-        "receipt": pending.receipt.display().to_string(),
+        "receipt": saved.path.display().to_string(),
     })
 }

@@ -16,10 +16,50 @@ use crate::errors::{Ended, hashing};
 use crate::outcome::{Answer, Exit, Printer};
 use crate::progress;
 
+/// A genuine draft under a trust file that wants signatures: the policy's verdict, said as such.
+fn unsigned(
+    standard: &Standard<'_>,
+    receipt: &Path,
+    report: &Report,
+    story: &Story,
+) -> Result<Option<Answer>, Ended> {
+    let only_submission = report
+        .steps
+        .iter()
+        .all(|one| one.step == Step::Submission || one.result != StepResult::Failed);
+    if report.outcome != Outcome::Failed || standard.trust.allow_drafts() || !only_submission {
+        return Ok(None);
+    }
+    let bytes = receipt_file::read_bytes(receipt)?;
+    let allowed = verify(
+        &bytes,
+        &standard.trust.with_drafts_allowed(),
+        standard.at,
+        &FileQuery::None,
+    );
+    if allowed.has_failed(Step::Submission) {
+        return Ok(None);
+    }
+    let sentence = format!(
+        "Nobody signed {}, and the trust file does not allow drafts.",
+        story.record
+    );
+    let answer = Answer::new(Exit::Disproven, "REFUSED", sentence);
+    let answer = story
+        .because
+        .iter()
+        .fold(answer, |answer, one| answer.because(one.clone()));
+    let next = "Ask for a signed record, or put `allow_drafts = true` under [policy] in the trust file.";
+    Ok(Some(report::with_steps(answer.next(next), report)))
+}
+
 /// A receipt by itself.
 pub(super) fn receipt(standard: &Standard<'_>, path: &Path) -> Result<Answer, Ended> {
     let report = judged(standard, path, &FileQuery::None)?;
     let story = Story::of(&report);
+    if let Some(answer) = unsigned(standard, path, &report, &story)? {
+        return Ok(answer);
+    }
     let name = path.display();
     let answer = refused(&report, &story).unwrap_or_else(|| match report.outcome {
         Outcome::Passed => {
@@ -55,6 +95,9 @@ pub(super) fn file(
         },
     )?;
     let story = Story::of(&report);
+    if let Some(answer) = unsigned(standard, receipt, &report, &story)? {
+        return Ok(answer);
+    }
     let shown = path.display().to_string();
     let answer = match (report.outcome, report.file) {
         (_, Some(FileVerdict::Altered)) if !failed_before_file(&report) => {
@@ -84,6 +127,9 @@ pub(super) fn folder(
 ) -> Result<Answer, Ended> {
     let report = judged(standard, receipt, &FileQuery::None)?;
     let story = Story::of(&report);
+    if let Some(answer) = unsigned(standard, receipt, &report, &story)? {
+        return Ok(answer);
+    }
     if let Some(answer) = refused(&report, &story) {
         return Ok(report::with_steps(answer, &report));
     }
