@@ -15,7 +15,7 @@ use trialseal_core::tlog_proof::TlogProof;
 use trialseal_core::verify::{FileQuery, Step, StepResult, verify};
 
 pub(crate) use batch::{Answer, Answered, ComposedParts, SealedParts, accept_batch};
-pub use batch::{BatchOutcome, SealedRecord};
+pub use batch::{BatchOutcome, RefusedSubmission, SealedRecord};
 use when::WhenFacts;
 
 use crate::checkpoints::{CheckedCheckpoint, CheckpointChecker};

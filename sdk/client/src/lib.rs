@@ -45,7 +45,7 @@ mod submission;
 mod testing;
 mod token;
 
-pub use accept::{BatchOutcome, Recorded, SealedRecord};
+pub use accept::{BatchOutcome, Recorded, RefusedSubmission, SealedRecord};
 pub use checkpoints::CheckedCheckpoint;
 pub use client::{
     BATCH_MAX, Client, ClientOptions, ListFilter, RecordPage, RecordPlace, RecordSummary, RegisterPage,

@@ -26,7 +26,16 @@ pub enum BatchOutcome {
     /// On record already; its receipt, verified.
     Repeated(Box<Recorded>),
     /// Refused; nothing of it is stored.
-    Refused(ClientError),
+    Refused(Box<RefusedSubmission>),
+}
+
+/// A submission that was refused, handed back so that it can be sent again where that helps.
+#[derive(Debug)]
+pub struct RefusedSubmission {
+    /// What was sent.
+    pub submission: Outgoing,
+    /// Why it was refused.
+    pub error: ClientError,
 }
 
 /// A verified record of a batch. The receipt is made when it is asked for.
@@ -139,7 +148,10 @@ pub(crate) fn accept_batch(
     let mut leaves = Vec::with_capacity(sent.len());
     for (sent, answered) in sent.into_iter().zip(answer.outcomes) {
         outcomes.push(match answered {
-            Answered::Refused(error) => Some(BatchOutcome::Refused(error)),
+            Answered::Refused(error) => Some(BatchOutcome::Refused(Box::new(RefusedSubmission {
+                submission: sent,
+                error,
+            }))),
             Answered::Repeated(receipt) => {
                 let recorded = judge.receipt(receipt, true, OutgoingRef::from(&sent))?;
                 Some(BatchOutcome::Repeated(Box::new(recorded)))

@@ -1,5 +1,6 @@
 //! Many submissions over one stream: batches go out while answers come in.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt as _};
@@ -51,39 +52,99 @@ impl Client {
     /// The results have the order of the submissions.
     pub async fn submit_many(&self, submissions: Vec<Outgoing>) -> Vec<Result<Recorded, ClientError>> {
         let policy = self.shared.policy;
-        let start = tokio::time::Instant::now();
-        let total = submissions.len();
-        let mut results = Vec::with_capacity(total);
-        let mut waiting = submissions;
-        let mut tries = 0;
-        while !waiting.is_empty() {
+        let mut round = Round::new(submissions);
+        let (mut since, mut tries) = (tokio::time::Instant::now(), 0);
+        loop {
+            let before = round.open;
+            let broken = self.send_round(&mut round).await;
+            if round.open < before {
+                // Progress: the deadline is for a notary that does not answer.
+                (since, tries) = (tokio::time::Instant::now(), 0);
+            }
+            let Some(error) = broken.or_else(|| round.last_refusal.take()) else {
+                break;
+            };
             tries += 1;
-            let batches = split(std::mem::take(&mut waiting));
-            let mut answers = self.submit_stream(futures::stream::iter(batches));
-            let mut answered_some = false;
-            while let Some(answer) = answers.next().await {
-                match answer {
-                    Ok(outcomes) => {
-                        answered_some = true;
-                        results.extend(outcomes.into_iter().map(recorded));
+            let pause = super::retry::pause(policy, tries, after(&error));
+            if !error.is_worth_retrying() || since.elapsed() + pause > policy.deadline {
+                round.give_up(error);
+                break;
+            }
+            tokio::time::sleep(pause).await;
+        }
+        round.results.into_iter().flatten().collect()
+    }
+
+    /// Sends everything that waits once. The error is that of the stream.
+    async fn send_round(&self, round: &mut Round) -> Option<ClientError> {
+        let (mut slots, submissions): (VecDeque<usize>, Vec<Outgoing>) = round.waiting.drain(..).unzip();
+        let mut answers = self.submit_stream(futures::stream::iter(split(submissions)));
+        while let Some(answer) = answers.next().await {
+            match answer {
+                Ok(outcomes) => {
+                    for (slot, outcome) in slots.drain(..outcomes.len().min(slots.len())).zip(outcomes) {
+                        round.take(slot, outcome);
                     }
-                    Err(broken) if !broken.error.is_worth_retrying() => {
-                        return fail(results, broken.error, total);
-                    }
-                    Err(broken) => {
-                        // An answer is progress: the count of tries in a row starts anew.
-                        tries = if answered_some { 1 } else { tries };
-                        let pause = super::retry::pause(policy, tries, after(&broken.error));
-                        if start.elapsed() + pause > policy.deadline {
-                            return fail(results, broken.error, total);
-                        }
-                        tokio::time::sleep(pause).await;
-                        waiting = broken.unanswered;
-                    }
+                }
+                Err(broken) => {
+                    round.waiting.extend(slots.drain(..).zip(broken.unanswered));
+                    return Some(broken.error);
                 }
             }
         }
-        results
+        None
+    }
+}
+
+/// Where [`Client::submit_many`] stands.
+struct Round {
+    results: Vec<Option<Result<Recorded, ClientError>>>,
+    /// What has no result yet, with its place in `results`.
+    waiting: Vec<(usize, Outgoing)>,
+    /// How many have none.
+    open: usize,
+    /// Why the last of them was turned away for now.
+    last_refusal: Option<ClientError>,
+}
+
+impl Round {
+    fn new(submissions: Vec<Outgoing>) -> Self {
+        let open = submissions.len();
+        Self {
+            results: (0..open).map(|_| None).collect(),
+            waiting: submissions.into_iter().enumerate().collect(),
+            open,
+            last_refusal: None,
+        }
+    }
+
+    fn take(&mut self, slot: usize, outcome: BatchOutcome) {
+        let result = match outcome {
+            BatchOutcome::Sealed(sealed) => sealed.into_recorded().map_err(|error| ClientError::Untrusted {
+                problem: format!("parse: {error}"),
+            }),
+            BatchOutcome::Repeated(recorded) => Ok(*recorded),
+            BatchOutcome::Refused(refused) if refused.error.is_worth_retrying() => {
+                self.waiting.push((slot, refused.submission));
+                self.last_refusal = Some(refused.error);
+                return;
+            }
+            BatchOutcome::Refused(refused) => Err(refused.error),
+        };
+        if let Some(place) = self.results.get_mut(slot) {
+            *place = Some(result);
+            self.open -= 1;
+        }
+    }
+
+    /// The error for the first that has no result; of the others no more is known than that.
+    fn give_up(&mut self, error: ClientError) {
+        let cause = error.to_string();
+        let mut error = Some(error);
+        for place in self.results.iter_mut().filter(|place| place.is_none()) {
+            let unknown = || ClientError::OutcomeUnknown { cause: cause.clone() };
+            *place = Some(Err(error.take().unwrap_or_else(unknown)));
+        }
     }
 }
 
@@ -104,31 +165,6 @@ fn split(submissions: Vec<Outgoing>) -> Vec<Vec<Outgoing>> {
         }
         batches.push(batch);
     }
-}
-
-fn recorded(outcome: BatchOutcome) -> Result<Recorded, ClientError> {
-    match outcome {
-        BatchOutcome::Sealed(sealed) => sealed.into_recorded().map_err(|error| ClientError::Untrusted {
-            problem: format!("parse: {error}"),
-        }),
-        BatchOutcome::Repeated(recorded) => Ok(*recorded),
-        BatchOutcome::Refused(error) => Err(error),
-    }
-}
-
-/// The error for the first submission that has no verified answer; of those after it no more is
-/// known than that the stream ended.
-fn fail(
-    mut results: Vec<Result<Recorded, ClientError>>,
-    error: ClientError,
-    total: usize,
-) -> Vec<Result<Recorded, ClientError>> {
-    let cause = error.to_string();
-    results.push(Err(error));
-    while results.len() < total {
-        results.push(Err(ClientError::OutcomeUnknown { cause: cause.clone() }));
-    }
-    results
 }
 
 /// Feeds the batches in, judges the answers, and hands back what has none when the stream breaks.

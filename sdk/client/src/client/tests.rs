@@ -188,6 +188,23 @@ async fn many_are_recorded_once_whatever_breaks() {
 }
 
 #[tokio::test]
+async fn what_was_refused_for_now_is_sent_again_and_keeps_its_place() {
+    let (notary, client) = connect([Fault::RefuseHalf, Fault::RefuseHalf]).await;
+    let submissions = outgoing(&client, 7);
+    let keys: Vec<_> = submissions.iter().map(Outgoing::idempotency_key).collect();
+    let results = client.submit_many(submissions).await;
+    assert_eq!((results.len(), notary.size()), (7, 8));
+    for (key, result) in keys.iter().zip(&results) {
+        let receipt = &result.as_ref().unwrap().receipt;
+        let Some(trialseal_core::receipt::ReceiptSubmission::Note(note)) = receipt.submission() else {
+            panic!()
+        };
+        assert!(note.contains(&key.to_string()));
+    }
+    assert_eq!(notary.calls(), 3);
+}
+
+#[tokio::test]
 async fn a_batch_that_does_not_verify_ends_the_stream() {
     let (_, client) = connect([Fault::ChangeWhen]).await;
     let mut answers = client.submit_stream(futures::stream::iter([outgoing(&client, 3)]));

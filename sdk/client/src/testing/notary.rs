@@ -37,6 +37,8 @@ pub(crate) enum Fault {
     OtherKeys,
     /// Answer with the receipt of the record before.
     OtherRecord,
+    /// Refuse every second submission of a batch for now.
+    RefuseHalf,
 }
 
 #[derive(Clone)]
@@ -210,6 +212,13 @@ impl State {
     }
 }
 
+fn queue_full() -> tonic_types::Status {
+    use tonic_types::StatusExt as _;
+    let details = tonic_types::ErrorDetails::with_error_info("QUEUE_FULL", "trialseal", HashMap::new());
+    let status = Status::with_error_details(Code::ResourceExhausted, "the queue is full", details);
+    prost::Message::decode(status.details()).unwrap()
+}
+
 fn submission_note(prepared: &v1::Prepared) -> submission::SubmissionText {
     let text = prepared.note.split_once("\n\n").unwrap().0;
     submission::SubmissionText::parse(&format!("{text}\n")).unwrap()
@@ -267,9 +276,9 @@ impl v1::notary_server::Notary for FakeNotary {
             }
             let first_index = state.leaves.len() as u64;
             let mut outcomes = Vec::new();
-            for request in batch?.submissions {
-                let (stored, repeated) = state.record(prepared(request));
-                outcomes.push((stored, repeated));
+            for (place, request) in batch?.submissions.into_iter().enumerate() {
+                let refused = matches!(fault, Some(Fault::RefuseHalf)) && place % 2 == 1;
+                outcomes.push((!refused).then(|| state.record(prepared(request))));
             }
             if matches!(fault, Some(Fault::LoseAnswer)) {
                 return Err(Status::new(Code::Unavailable, "the connection broke"));
@@ -277,7 +286,11 @@ impl v1::notary_server::Notary for FakeNotary {
             let count = state.leaves.len() as u64 - first_index;
             let first = LogIndex::new(first_index).unwrap();
             let proof = state.tree().sub_range_proof(first, count).unwrap_or_default();
-            let outcomes = outcomes.iter().map(|(stored, repeated)| {
+            let outcomes = outcomes.iter().map(|recorded| {
+                let Some((stored, repeated)) = recorded else {
+                    let refused = Some(v1::outcome::Outcome::Refused(queue_full()));
+                    return v1::Outcome { outcome: refused };
+                };
                 let mut when = stored.when.clone();
                 if matches!(fault, Some(Fault::ChangeWhen)) {
                     when.salt = Bytes::from_static(&[4; 32]);
