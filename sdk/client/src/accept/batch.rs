@@ -38,6 +38,12 @@ pub struct RefusedSubmission {
     pub error: ClientError,
 }
 
+impl std::fmt::Display for RefusedSubmission {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(&self.error, out)
+    }
+}
+
 /// A verified record of a batch. The receipt is made when it is asked for.
 #[derive(Clone, Debug)]
 pub struct SealedRecord {
