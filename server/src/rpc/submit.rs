@@ -140,8 +140,10 @@ async fn take_messages(
             Ok(Some(message)) => take_message(&notary, &caller, message).await,
             Ok(None) => return,
             Err(broken) => {
-                // The caller went away or sent what is no message; it gets what is done.
                 tracing::debug!(%broken, "a stream broke");
+                // The caller sent what is no message, and is told after the answers to what came
+                // before; or it went away, and then nobody hears this.
+                let _ = waiting.send(Err(broken)).await;
                 return;
             }
         };
