@@ -56,8 +56,7 @@ def parse_vkey(vkey, kind):  # -> name, key id, public key
     need(kind == 6 or strict_point(key[1:]), "weak key")
     return found[1], bytes.fromhex(found[2]), key[1:]
 def strict_point(encoded):
-    y = int.from_bytes(encoded, "little") & ~(1 << 255)
-    return need(y < P25519 and y not in SMALL_ORDER_Y, "Ed25519 point not canonical or of small order")
+    return need((y := int.from_bytes(encoded, "little") & ~(1 << 255)) < P25519 and y not in SMALL_ORDER_Y, "Ed25519 point weak or not canonical")
 def signed_ed25519(key, signature, text):  # OpenSSL recomputes R and compares; the rest of "strict" is here
     need(len(signature) == 64 and int.from_bytes(signature[32:], "little") < L25519 and strict_point(signature[:32]), "malformed Ed25519 signature")
     Ed25519PublicKey.from_public_bytes(key).verify(signature, text.encode())
@@ -93,8 +92,10 @@ def step_parse(data):
     need(submission is None or isinstance(submission, dict) and
          (set(submission) == {"note"} or set(submission) == {"withheld"} and dehex(submission["withheld"])), "malformed submission")
     need(not (submission and "note" in submission and "withheld" in record["who"]), "a note beside a withheld who")
-    need(isinstance(evidence, list) and 1 <= len(evidence) <= 16 and
-         all(isinstance(e, dict) and isinstance(e.get("timestamps", []), list) and len(e.get("timestamps", [])) <= 16 for e in evidence), "malformed evidence")
+    need(isinstance(evidence, list) and 1 <= len(evidence) <= 16, "not 1 to 16 evidence elements")
+    for stamps in (e.get("timestamps", []) if isinstance(e, dict) and isinstance(e.get("proof"), str) else None for e in evidence):
+        need(isinstance(stamps, list) and len(stamps) <= 16 and all(isinstance(t, dict) and
+             (t.get("type") != "rfc3161" or len(unb64(t.get("token"))) <= 65536) for t in stamps), "malformed evidence")
     manifest = receipt.get("manifest", {"items": []})
     need(isinstance(manifest, dict) and set(manifest) in ({"items"}, {"item", "index", "count", "path"}), "malformed manifest")
     return receipt
@@ -104,8 +105,7 @@ def step_record(record, when):
 def step_submission(submission, record, when):
     who = record["who"].get("json")
     need((submission is None) == ("submission" not in when), "a note without when.submission, or the reverse")
-    if submission is None and who is not None: return need(set(who) == {"organization", "member"}, "the who of a draft has other keys")
-    if submission is None: raise NotChecked("who is withheld")
+    if submission is None: return need(who is None or set(who) == {"organization", "member"}, "the who of a draft has other keys")
     note, stated = submission.get("note"), submission.get("withheld")
     need((stated or isinstance(note, str) and sha256(note.encode()).hex()) == when["submission"], "not the hash in when.submission")
     if stated: raise NotChecked("the submission is withheld")
@@ -119,7 +119,7 @@ def step_submission(submission, record, when):
     need(len(signatures) == 1 and signatures[0][:2] == (name, key_id), "not one signature by who.key")
     signed_ed25519(key, signatures[0][2], text)
 def step_inclusion(element, when, record, checkpoints):
-    head, empty_line, note = element["proof"].partition("\n\n") if isinstance(element.get("proof"), str) else ("", "", "")
+    head, empty_line, note = element["proof"].partition("\n\n")
     found = re.fullmatch(r"c2sp\.org/tlog-proof@v1\n(?:extra (.*)\n)?index (0|[1-9][0-9]{0,15})((?:\n.*)*)", head)
     need(found and empty_line and (found[1] is None or unb64(found[1]) is not None), "not a tlog-proof")
     path, (text, signatures) = [unb64(line, 32) for line in found[3].split("\n")[1:]], parse_note(note)
@@ -142,20 +142,23 @@ def open_item(opened):  # -> item, leaf
     path = item["path"] if isinstance(item.get("path"), str) else ""
     need(len(path.encode()) <= 1024 and not BAD_IN_PATH.search(path) and
          all(segment not in ("", ".", "..") and len(segment.encode()) <= 255 for segment in path.split("/")), "bad path")
+    content = item.get("content", {"digest": "", "method": ""})
+    need(isinstance(content, dict) and isinstance(content.get("digest"), str) and isinstance(content.get("method"), str), "bad content")
     need(item.get("as", "log") in ("input", "program", "environment", "log", "output", "document") and
          type(item.get("size")) is int and item["size"] >= 0 and dehex(item.get("sha256")) and dehex(item.get("sha512", "00" * 64), 64), "bad item")
     return item, salted("trialseal/item/v1", unb64(opened.get("salt"), 32), opened["text"].encode())
 def digest(file, kind): return hashlib.file_digest(open(file, "rb"), kind).hexdigest()
 def step_file(manifest, what, file, item_path):
-    if what is None or manifest is None and file and (os.path.exists(file) or "manifest" in what):
-        raise NotChecked("what is withheld, or there is no manifest to compare the file with")
-    if manifest is None: return
+    if manifest is None and not (file and (os.path.exists(file) or "manifest" in (what or {}))): return
+    if manifest is None: raise NotChecked("there is no manifest to compare the file with")
     many = manifest.get("items", [manifest.get("item")])
     need(isinstance(many, list) and 1 <= len(many) <= 100000, "not 1 to 100,000 items")
     opened, index, count, path = [open_item(one) for one in many], manifest.get("index", 0), manifest.get("count", len(many)), manifest.get("path", [])
     need(all(a[0]["path"].encode() < b[0]["path"].encode() for a, b in zip(opened, opened[1:])), "items not in the order of their paths")
     need(type(count) is type(index) is int and 0 <= index < count <= 100000 and isinstance(path, list), "malformed opening")
     root = tree_root([l for _, l in opened]) if "items" in manifest else root_from_path(opened[0][1], index, count, [dehex(h) for h in path])
+    if what is None and file: raise NotChecked("what is withheld")
+    if what is None: return
     stated = what.get("manifest") if isinstance(what.get("manifest"), dict) else {}
     need(stated.get("items") == count and dehex(stated.get("root")) == root, "the manifest does not lead to what.manifest")
     if not file: return
@@ -180,8 +183,7 @@ def verify(data, log, file=None, item_path=None):  # -> [(step, FAILED | INDETER
     for checkpoint in checkpoints: run("log", *checkpoint, when, log)
     run("file", receipt.get("manifest"), record["what"].get("json"), file, item_path)
     return found
-def load_log(path):  # the log's two keys, Ed25519 first
-    return [parse_vkey(line, kind) for line, kind in zip(open(path, encoding="ascii").read().split(), (1, 6), strict=True)]
+def load_log(path): return [parse_vkey(line, kind) for line, kind in zip(open(path, encoding="ascii").read().split(), (1, 6), strict=True)]
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("--log-pub", "--file", "--item-path", "--folder"): arguments.add_argument(name, required=name == "--log-pub")
