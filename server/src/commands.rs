@@ -17,6 +17,7 @@ use trialseal_server::{
 };
 
 mod accounts;
+mod check;
 mod init;
 
 /// Usage, not clap's 2.
@@ -49,6 +50,10 @@ enum Command {
     Init(init::Init),
     /// Run the notary.
     Serve(Serve),
+    /// Read every stored byte again, also beside a running notary; exits non-zero at the first thing wrong.
+    Audit(check::Audit),
+    /// Copy the log, also beside a running notary, and audit the copy.
+    Backup(check::Backup),
     /// Enrol organisations, while the notary runs.
     #[command(subcommand)]
     Organization(accounts::Organization),
@@ -126,6 +131,8 @@ impl Arguments {
                 let accepted = serve.accept_head.as_deref().map(accepted_head).transpose()?;
                 Ok(runtime.block_on(serve::serve(&serve.flags, accepted))?)
             }
+            Command::Audit(audit) => audit.run(),
+            Command::Backup(backup) => backup.run(),
             Command::Organization(command) => runtime.block_on(command.run()),
             Command::Member(command) => runtime.block_on(command.run()),
             Command::Token(command) => runtime.block_on(command.run()),

@@ -16,7 +16,7 @@ use tokio::{
     task::JoinHandle,
 };
 use tokio_stream::wrappers::UnixListenerStream;
-use tonic::transport::Server;
+use tonic::{server::NamedService as _, transport::Server};
 use trialseal_proto::{
     DESCRIPTORS,
     v1::{log_server::LogServer, notary_server::NotaryServer, operator_server::OperatorServer},
@@ -269,6 +269,11 @@ fn serve_grpc(
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
+        // The operator's service is in the same set, but not on this port.
+        .with_service_name(NotaryServer::<NotaryService>::NAME)
+        .with_service_name(LogServer::<LogService>::NAME)
+        .with_service_name(tonic_health::pb::health_server::SERVICE_NAME)
         .build_v1()
         .map_err(run_error("reflection"))?;
     let request_bytes = notary.gate.request_bytes();

@@ -1,0 +1,169 @@
+//! `audit` and `backup`: beside a running notary, without its help.
+
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    path::PathBuf,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use clap::Args;
+use trialseal_core::note::VerifierKey;
+use trialseal_server::{
+    audit::{AuditOptions, AuditReport, audit},
+    backup::{BackupOptions, BackupProgress, backup},
+    config::{Config, ServeFlags},
+    fs::RealFileSystem,
+    keys::LOG_PUB_FILE,
+    layout::Layout,
+};
+
+use super::{CommandError, say};
+
+/// A line of progress on a terminal this often.
+const PROGRESS_EVERY: Duration = Duration::from_millis(200);
+
+/// Read every stored byte again and rebuild everything from the entries; the first thing wrong is named.
+///
+/// Needs no passphrase, changes nothing, and runs beside a serving notary.
+#[derive(Debug, Args)]
+pub(crate) struct Audit {
+    /// The notary's folder.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    dir: PathBuf,
+    /// Threads that read and check.
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+}
+
+/// Copy the log into a folder, beside a serving notary, and audit the copy.
+///
+/// Keys and configuration are not copied: keep them, and the passphrase, apart. A folder that holds an older backup
+/// of the same log is brought up to date.
+#[derive(Debug, Args)]
+pub(crate) struct Backup {
+    /// The notary's folder.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    dir: PathBuf,
+    /// The folder of the backup.
+    #[arg(long, value_name = "DIR")]
+    to: PathBuf,
+    /// Threads that check the copy.
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+}
+
+impl Audit {
+    pub(crate) fn run(self) -> Result<(), CommandError> {
+        let config = Config::load(&ServeFlags::of_folder(&self.dir))?;
+        let options = AuditOptions {
+            fs: Arc::new(RealFileSystem),
+            layout: Layout::from(&config.directories),
+            keys: log_keys(&config)?,
+            with_signer_state: true,
+            threads: threads(self.threads),
+        };
+        let mut line = ProgressLine::new();
+        let report = audit(&options, &mut |at| {
+            line.show(|| format!("audited {} of {} entries", at.entries, at.of));
+        });
+        line.end();
+        let report = report.map_err(|error| CommandError::Failed(format!("AUDIT FAILED: {error}")))?;
+        say(&clean(&report))
+    }
+}
+
+impl Backup {
+    pub(crate) fn run(self) -> Result<(), CommandError> {
+        let config = Config::load(&ServeFlags::of_folder(&self.dir))?;
+        let target = std::path::absolute(&self.to)
+            .map_err(|error| CommandError::File { path: self.to.clone(), error })?;
+        let options = BackupOptions {
+            fs: Arc::new(RealFileSystem),
+            layout: Layout::from(&config.directories),
+            keys: log_keys(&config)?,
+            target,
+            threads: threads(self.threads),
+        };
+        let mut line = ProgressLine::new();
+        let report = backup(&options, &mut |at| {
+            line.show(|| match at {
+                BackupProgress::Copying { entries, of } => format!("copied {entries} of {of} entries"),
+                BackupProgress::Auditing(at) => format!("audited {} of {} entries", at.entries, at.of),
+            });
+        });
+        line.end();
+        let report = report.map_err(|error| CommandError::Failed(format!("BACKUP FAILED: {error}")))?;
+        say(&format!(
+            "BACKUP   {}: {} files copied, {} kept, {} bytes",
+            report.target.display(),
+            report.copied,
+            report.kept,
+            report.bytes
+        ))?;
+        say(&clean(&report.audit))?;
+        say(&format!(
+            "RESTORE  copy the folders back into data/, then: trialseal-server serve --accept-head {} {}",
+            report.size,
+            report.root.to_base64()
+        ))
+    }
+}
+
+fn clean(report: &AuditReport) -> String {
+    format!(
+        "CLEAN    {}: {} entries ({} records, {} statements) in {} registers, root {}\n         \
+         {} tiles and bundles, {} batches in the journal, {} bytes read in {:.1} s",
+        report.origin,
+        report.size,
+        report.records,
+        report.statements,
+        report.registers,
+        report.root.to_base64(),
+        report.tiles,
+        report.frames,
+        report.bytes,
+        report.took.as_secs_f64()
+    )
+}
+
+/// The log's public keys; the audit needs no secret.
+fn log_keys(config: &Config) -> Result<[VerifierKey; 2], CommandError> {
+    let path = config.directories.keys.join(LOG_PUB_FILE);
+    let text = std::fs::read_to_string(&path)
+        .map_err(|error| CommandError::File { path: path.clone(), error })?;
+    let keys: Vec<VerifierKey> = text.lines().filter_map(|line| VerifierKey::parse(line).ok()).collect();
+    keys.try_into()
+        .map_err(|_| CommandError::Failed(format!("{} does not hold two public keys", path.display())))
+}
+
+fn threads(asked: Option<usize>) -> usize {
+    asked.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from))
+}
+
+/// One line on a terminal, written over; nothing elsewhere.
+struct ProgressLine {
+    terminal: bool,
+    shown: Option<Instant>,
+}
+
+impl ProgressLine {
+    fn new() -> Self {
+        Self { terminal: io::stderr().is_terminal(), shown: None }
+    }
+
+    fn show(&mut self, text: impl FnOnce() -> String) {
+        if self.terminal && self.shown.is_none_or(|shown| shown.elapsed() >= PROGRESS_EVERY) {
+            // Progress is a courtesy: nothing is lost where it cannot be shown.
+            let _ = write!(io::stderr(), "\r\x1b[K{}", text());
+            self.shown = Some(Instant::now());
+        }
+    }
+
+    fn end(&self) {
+        if self.shown.is_some() {
+            let _ = write!(io::stderr(), "\r\x1b[K");
+        }
+    }
+}
