@@ -52,8 +52,8 @@ def parse_note(note):  # signed note -> text, [(name, key id, rest of the blob)]
 def parse_vkey(vkey, kind):  # -> name, key id, public key
     found = isinstance(vkey, str) and re.fullmatch(r"([^\s+]+)\+([0-9a-f]{8})\+(\S+)", vkey)
     key = unb64(found and len(found[1].encode()) <= 255 and found[3], {1: 33, 6: 1313}[kind])
-    need(key[0] == kind and sha256(found[1].encode(), b"\n", key)[:4].hex() == found[2], "not a key of type %d with its own ID" % kind)
-    need(kind == 6 or strict_point(key[1:]), "weak key")
+    need(key[0] == kind and sha256(found[1].encode(), b"\n", key)[:4].hex() == found[2] and
+         (kind == 6 or strict_point(key[1:])), "not a key of type %d with its own ID" % kind)
     return found[1], bytes.fromhex(found[2]), key[1:]
 def strict_point(encoded):
     return need((y := int.from_bytes(encoded, "little") & ~(1 << 255)) < P25519 and y not in SMALL_ORDER_Y, "Ed25519 point weak or not canonical")
@@ -63,8 +63,8 @@ def signed_ed25519(key, signature, text):  # OpenSSL recomputes R and compares; 
 def signed_mldsa(name, key, blob, origin, size, root):  # -> time of the cosignature in seconds
     need(len(blob) == 8 + 2420 and 0 < int.from_bytes(blob[:8], "big") < 2**63, "malformed ML-DSA-44 cosignature")
     name, origin = (bytes([len(part.encode())]) + part.encode() for part in (name, origin))
-    MLDSA44PublicKey.from_public_bytes(key).verify(
-        blob[8:], b"".join((b"subtree/v1\n\0", name, blob[:8], origin, bytes(8), size.to_bytes(8, "big"), root)))
+    message = b"subtree/v1\n\0" + name + blob[:8] + origin + bytes(8) + size.to_bytes(8, "big") + root
+    MLDSA44PublicKey.from_public_bytes(key).verify(blob[8:], message)
     return int.from_bytes(blob[:8], "big")
 def root_from_path(leaf, index, size, path):  # RFC 9162, 2.1.3.2
     need(index < size and len(path) <= 63, "index not below the tree size, or too long a path")
@@ -109,8 +109,7 @@ def step_submission(submission, record, when):
     note, stated = submission.get("note"), submission.get("withheld")
     need((stated or isinstance(note, str) and sha256(note.encode()).hex()) == when["submission"], "not the hash in when.submission")
     if stated: raise NotChecked("the submission is withheld")
-    text, signatures = parse_note(note)
-    lines = text.split("\n")
+    (text, signatures), lines = parse_note(note), note[:note.rfind("\n\n") + 1].split("\n")
     need(len(lines) == 8 and lines[:2] == ["trialseal/submission/v1", when.get("log")], "not a submission to this log")
     need(instant(when.get("received_at")) <= instant(lines[2]) and dehex(lines[3]), "received after not-after")
     need(lines[4:7] == [record[name]["leaf"].hex() for name in ("what", "who", "why")], "signed other parts")
@@ -143,8 +142,8 @@ def open_item(opened):  # -> item, leaf
     need(len(path.encode()) <= 1024 and not BAD_IN_PATH.search(path) and
          all(segment not in ("", ".", "..") and len(segment.encode()) <= 255 for segment in path.split("/")), "bad path")
     content = item.get("content", {"digest": "", "method": ""})
-    need(isinstance(content, dict) and isinstance(content.get("digest"), str) and isinstance(content.get("method"), str), "bad content")
-    need(item.get("as", "log") in ("input", "program", "environment", "log", "output", "document") and
+    need(isinstance(content, dict) and all(isinstance(content.get(key), str) for key in ("digest", "method")) and
+         item.get("as", "log") in ("input", "program", "environment", "log", "output", "document") and
          type(item.get("size")) is int and item["size"] >= 0 and dehex(item.get("sha256")) and dehex(item.get("sha512", "00" * 64), 64), "bad item")
     return item, salted("trialseal/item/v1", unb64(opened.get("salt"), 32), opened["text"].encode())
 def digest(file, kind): return hashlib.file_digest(open(file, "rb"), kind).hexdigest()
@@ -176,8 +175,7 @@ def verify(data, log, file=None, item_path=None):  # -> [(step, FAILED | INDETER
         except NotChecked as why: found.append((step, "INDETERMINATE", why))
     receipt = run("parse", data)
     if not receipt: return found
-    record, when = receipt["record"], receipt["record"]["when"]["json"]
-    run("record", record, when)
+    run("record", record := receipt["record"], when := receipt["record"]["when"]["json"])
     run("submission", receipt["submission"], record, when)
     for element in receipt["evidence"]: run("inclusion", element, when, record, checkpoints)
     for checkpoint in checkpoints: run("log", *checkpoint, when, log)
