@@ -1,1 +1,36 @@
-//! Placeholder.
+//! What the whole-system tests need: real notaries as processes, callers of every kind, and
+//! checks that share no code with the server.
+//!
+//! The tests lie beside this folder, one file a subject:
+//!
+//! | file | tries to break |
+//! | --- | --- |
+//! | `crash.rs` | that what was acknowledged survives SIGKILL at any moment |
+//! | `damage.rs` | that damaged, missing or old files are repaired or refused |
+//! | `operations.rs` | a full disk, a stop under load, a reload, TLS, listening addresses |
+//! | `accounts.rs` | tokens and members that end, limits of one organisation |
+//! | `public_log.rs` | tiles, checkpoints, metrics, and that nothing secret is among them |
+//! | `bad_input.rs` | admission: each malformed submission, and that nothing of it is stored |
+//! | `clock.rs` | a clock that steps back |
+//! | `real_files.rs` | the way of real files through the command line, and two verifiers |
+//!
+//! The programs under test are taken from the folder that the test itself was built into: build
+//! the whole workspace first.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "the helpers of tests are tests too: they fail by panicking and say so on standard error"
+)]
+
+pub mod caller;
+pub mod forge;
+pub mod http;
+pub mod independent;
+pub mod json_mapping;
+pub mod log;
+pub mod notary;
+pub mod programs;
+pub mod raw;
