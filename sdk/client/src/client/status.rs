@@ -13,7 +13,7 @@ use trialseal_core::hash::RecordId;
 use trialseal_core::index::LogIndex;
 use trialseal_core::record::FieldViolation;
 
-use crate::error::ClientError;
+use crate::error::{ClientError, SetupError};
 
 /// The domain of the notary's reasons.
 const DOMAIN: &str = "trialseal";
@@ -43,8 +43,13 @@ pub(crate) struct Limit {
 /// Sorts a failed attempt.
 pub(crate) fn failure(status: &Status) -> Failure {
     if is_connect_error(status) {
+        let cause = cause(status);
+        // Waiting does not make a certificate valid. The transport tells it in words only.
+        if cause.contains("invalid peer certificate") {
+            return Failure::Final(SetupError::Tls { problem: cause }.into());
+        }
         return Failure::NotTaken {
-            cause: cause(status),
+            cause,
             after: None,
             limit: None,
         };
