@@ -319,28 +319,41 @@ struct Reading<'a, 'p> {
 }
 
 impl Reading<'_, '_> {
-    /// Adds the entries of all record bundles below `tiles`, which must be there.
+    /// Adds the entries of all record bundles below `tiles`, which must be there, up to the
+    /// end. A live notary may have filled the tile that the end is in.
     fn bundles(&mut self, tiles: u64) -> Result<(), AuditError> {
-        let tiles = tiles.min(self.end / TILE);
+        let tiles = tiles.min(self.end.div_ceil(TILE));
         self.rebuild.require(tiles);
-        while self.rebuild.next() / TILE < tiles {
+        while self.rebuild.next() < self.end.min(tiles * TILE) {
             let from = self.rebuild.next() / TILE;
             let to = tiles.min(from + 4 * self.threads as u64);
             for (number, bundle) in (from..to).zip(self.read_bundles(from, to)) {
-                let path = self.source.layout.records(number);
-                for (index, (stored, sound)) in (number * TILE..).zip(bundle?) {
-                    if index == self.rebuild.next() {
-                        self.rebuild.add(
-                            From {
-                                file: &path,
-                                bundled: true,
-                            },
-                            &stored,
-                            sound,
-                        )?;
-                    }
-                }
+                self.bundle(number, bundle?)?;
                 self.tell();
+            }
+        }
+        Ok(())
+    }
+
+    fn bundle(&mut self, number: u64, entries: Vec<(Bytes, Sound)>) -> Result<(), AuditError> {
+        let path = self.source.layout.records(number);
+        let leaves: Vec<Hash> = entries.iter().map(|(_, sound)| sound.leaf).collect();
+        for (index, (stored, sound)) in (number * TILE..self.end).zip(entries) {
+            if index < self.rebuild.next() {
+                continue;
+            }
+            let added = self.rebuild.add(
+                From {
+                    file: &path,
+                    bundled: true,
+                },
+                &stored,
+                sound,
+            );
+            if let Err(error) = added {
+                // A changed record shows first in those that follow it: name the record itself.
+                tiles::blame_records(self.source, number, &leaves)?;
+                return Err(error);
             }
         }
         Ok(())
@@ -377,12 +390,14 @@ impl Reading<'_, '_> {
 
     /// Adds the entries that are only in the journal.
     fn journal(&mut self) -> Result<(), AuditError> {
+        let mut idle = 0;
         while self.rebuild.next() < self.end {
+            let before = self.rebuild.next();
             let mut failed = None;
             let mut released_to = None;
             let source = self.source;
             let mut visit = |header: &FrameHeader, payload: &[u8]| {
-                if header.end_index() <= self.rebuild.next() || header.first_index >= self.end {
+                if self.rebuild.next() >= self.end || header.end_index() <= self.rebuild.next() {
                     return Ok(());
                 }
                 if header.first_index > self.rebuild.next() {
@@ -402,6 +417,22 @@ impl Reading<'_, '_> {
                 (None, None) => {
                     scanned?;
                 }
+            }
+            idle = if self.rebuild.next() == before {
+                idle + 1
+            } else {
+                0
+            };
+            if idle == ATTEMPTS {
+                let problem = format!(
+                    "entries from {before} on are neither in the journal any more nor in record bundles"
+                );
+                return Err(AuditError::wrong(
+                    &source.layout.journal,
+                    Place::File,
+                    problem,
+                    CONTRADICTION,
+                ));
             }
         }
         Ok(())

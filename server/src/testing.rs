@@ -7,17 +7,18 @@
 //! as the program does.
 
 mod submissions;
+mod watched;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
 use rand::{SeedableRng as _, rngs::StdRng};
 use tempfile::TempDir;
-use trialseal_core::{
-    checkpoint::Origin, hash::RecordId, identifiers::OrganizationId, index::LogIndex, note::VerifierKey,
-    time::Instant,
-};
+use trialseal_core::{checkpoint::Origin, index::LogIndex, note::VerifierKey, time::Instant};
 
-pub(crate) use self::submissions::{Person, account_changes, draft, idempotency_key, operator, signed, what};
+pub(crate) use self::{
+    submissions::{Person, account_changes, draft, operator, signed},
+    watched::{Change, Watched},
+};
 use crate::{
     account_record::what_of,
     admit::{Admission, Prepared},
@@ -386,20 +387,10 @@ impl Served {
         }
     }
 
-    /// The record's id at an index.
-    pub(crate) fn record(&self, index: LogIndex) -> Option<RecordId> {
-        self.notary.record_id(index).unwrap()
-    }
-
     pub(crate) async fn stop(self) {
         let stopping = self.running.stop(&self.notary);
         tokio::time::timeout(Duration::from_secs(60), stopping)
             .await
             .unwrap();
     }
-}
-
-/// The id of an organisation.
-pub(crate) fn organization(id: &str) -> OrganizationId {
-    OrganizationId::new(id).unwrap()
 }

@@ -95,7 +95,9 @@ impl<'a> Rebuild<'a> {
                 if let Statement::Registers { at, .. } = &statement
                     && statement != self.state.statement(*at)
                 {
-                    return Err(wrong("the statement of the registers is not what the log gives".to_owned()));
+                    return Err(wrong(
+                        "the statement of the registers is not what the log gives".to_owned(),
+                    ));
                 }
                 self.statements += 1;
                 self.state.apply_statement(at, &statement).generation

@@ -79,7 +79,6 @@ impl Tiles {
             .public_tile(&TilePath::Entries { index: number, width });
         let tile = read(source, &tile_path, TILE_BYTES, needed)?;
         let bundle = read(source, &entries_path, ENTRIES_BYTES_MAX, needed)?;
-        blame_records(source, number, &leaves, tile.as_deref(), bundle.as_deref())?;
         let given = encode_entries(entries.iter().map(AsRef::as_ref));
         let given = given.map_err(|error| AuditError::entry(file, number * TILE, error.to_string()))?;
         self.compare(&entries_path, bundle.as_deref(), &given)?;
@@ -152,14 +151,19 @@ impl Tiles {
 
 /// Where tile and entry bundle agree with each other about an entry and not with the
 /// record, it is the record that was changed.
-fn blame_records(
-    source: &Source<'_>,
-    number: u64,
-    leaves: &[Hash],
-    tile: Option<&[u8]>,
-    bundle: Option<&[u8]>,
-) -> Result<(), AuditError> {
-    let (Some(tile), Some(Ok(bundle))) = (tile, bundle.map(parse_entries)) else {
+pub(super) fn blame_records(source: &Source<'_>, number: u64, leaves: &[Hash]) -> Result<(), AuditError> {
+    let width = TileWidth::FULL;
+    let tile = source.layout.public_tile(&TilePath::Hashes {
+        level: 0,
+        index: number,
+        width,
+    });
+    let bundle = source
+        .layout
+        .public_tile(&TilePath::Entries { index: number, width });
+    let tile = source.read_if_there(&tile, TILE_BYTES)?;
+    let bundle = source.read_if_there(&bundle, ENTRIES_BYTES_MAX)?;
+    let (Some(tile), Some(Ok(bundle))) = (tile, bundle.as_deref().map(parse_entries)) else {
         return Ok(());
     };
     for (index, ((leaf, hash), entry)) in
