@@ -1,5 +1,9 @@
 //! The notary as one value: what the services of [`crate::rpc`] and [`crate::http`] call.
 
+mod background;
+mod prove;
+mod repeat;
+
 use std::{
     sync::{
         Arc, RwLock,
@@ -7,27 +11,17 @@ use std::{
         mpsc as sync_mpsc,
     },
     thread,
-    time::Duration,
 };
 
 use arc_swap::ArcSwap;
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch},
-    task::JoinHandle,
-};
-use trialseal_core::{
-    checkpoint::{Checkpoint, Origin},
-    hash::RecordId,
-    index::{LogIndex, LogSize},
-    merkle::{inclusion::root_from_path, nodes},
-    time::Instant,
-};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use trialseal_core::{checkpoint::Origin, hash::RecordId, index::LogIndex, time::Instant};
 
+pub use self::{background::Running, prove::Proven};
 use crate::{
     admit::{Admission, Caller, authenticate},
     clock::Clock,
     config::Limits,
-    facts::submission_of,
     fs::FileSystem,
     layout::Layout,
     limits::OrganizationGate,
@@ -37,9 +31,8 @@ use crate::{
     refusal::Refusal,
     seal::{Admitted, Outcome},
     sequence::{Reply, Sequencer, Shared, Work},
-    signer_state::SignerState,
     state::{Accounts, Registers},
-    stored::{StoredEntry, StoredRecord},
+    stored::StoredEntry,
     telemetry::Metrics,
     view::{Head, LogView, Sealed},
 };
@@ -50,10 +43,6 @@ const QUEUE_MESSAGES: usize = 16_384;
 const ROOM_BYTES: u64 = 256;
 /// Committed entries that may wait in memory for their files.
 const WAITING_BYTES_MAX: u64 = 48 << 20;
-/// Pause between two published checkpoints.
-const PUBLISH_EVERY: Duration = Duration::from_secs(1);
-/// Pause between two looks at disk and gauges.
-const WATCH_EVERY: Duration = Duration::from_secs(1);
 
 /// What became of one submission.
 #[derive(Debug)]
@@ -69,19 +58,6 @@ pub enum Answer {
     Repeated(LogIndex),
     /// It was refused; nothing is stored.
     Refused(Refusal),
-}
-
-/// A record with the proof that it is in the log; verified by the notary itself.
-#[derive(Debug, Clone)]
-pub struct Proven {
-    /// The record as stored.
-    pub record: StoredRecord,
-    /// Its log index.
-    pub index: LogIndex,
-    /// Its audit path.
-    pub path: Vec<trialseal_core::hash::Hash>,
-    /// The checkpoint that the path leads to.
-    pub note: Arc<str>,
 }
 
 /// The running notary. Shared by all services.
@@ -110,15 +86,6 @@ pub struct Notary {
     published: ArcSwap<Head>,
     free_bytes: AtomicU64,
     stopping: AtomicBool,
-}
-
-/// What runs beside the services, to be awaited at the end.
-pub struct Running {
-    sequencer: JoinHandle<()>,
-    publisher: thread::JoinHandle<()>,
-    announcer: JoinHandle<()>,
-    watcher: JoinHandle<()>,
-    stop: watch::Sender<bool>,
 }
 
 /// What starting needs besides the open log.
@@ -373,126 +340,6 @@ impl Notary {
         Ok(answers)
     }
 
-    /// Decides whether a submission is one of the records that share its fingerprint.
-    async fn settle(&self, mut admitted: Admitted, candidates: Vec<LogIndex>) -> Answer {
-        for index in candidates {
-            if !self.view.committed(index).await {
-                return Answer::Refused(Refusal::OutcomeUnknown);
-            }
-            match self.same_submission(&admitted, index) {
-                Ok(Some(answer)) => return answer,
-                Ok(None) => admitted.not_these.push(index),
-                Err(refusal) => return Answer::Refused(refusal),
-            }
-        }
-        // Nothing but a shared fingerprint, or forgotten by now: it is new.
-        match self.submit(vec![Ok(admitted)], Vec::new()).await {
-            Ok(mut answers) => answers.pop().unwrap_or(Answer::Refused(Refusal::Internal)),
-            Err(refusal) => Answer::Refused(refusal),
-        }
-    }
-
-    /// None if the record at `index` was made by another submission.
-    fn same_submission(&self, admitted: &Admitted, index: LogIndex) -> Result<Option<Answer>, Refusal> {
-        let Some(StoredEntry::Record(stored)) = self.read(index)? else {
-            return Ok(None);
-        };
-        let facts = crate::facts::facts_of(&stored).map_err(|error| self.internal(&error))?;
-        let (key, not_after) =
-            submission_of(&stored, facts.row.received_at).map_err(|error| self.internal(&error))?;
-        if facts.organization != admitted.organization
-            || key != admitted.idempotency_key
-            || not_after < self.now()
-        {
-            return Ok(None);
-        }
-        let same = match admitted.submission {
-            Some(_) => stored.submitted.note_hash().is_some() && stored.leaves().what == admitted.what.1,
-            None => stored.submitted.note_hash().is_none() && stored.what.text == admitted.what.0.text,
-        };
-        Ok(Some(if same {
-            Answer::Repeated(index)
-        } else {
-            Answer::Refused(Refusal::IdempotencyConflict {
-                index,
-                record: facts.record,
-            })
-        }))
-    }
-
-    /// The proof of a record that was just sealed, from its own batch.
-    ///
-    /// # Errors
-    /// [`Refusal::Internal`] if the notary's own check of the proof fails.
-    pub fn prove_sealed(&self, sealed: &Sealed, position: usize) -> Result<Proven, Refusal> {
-        let batch = &sealed.batch;
-        let index = batch
-            .first
-            .checked_add(position as u64)
-            .map_err(|error| self.internal(&error))?;
-        let bytes = batch.stored.get(position).ok_or(Refusal::Internal)?;
-        let StoredEntry::Record(record) =
-            StoredEntry::decode(&bytes).map_err(|error| self.internal(&error))?
-        else {
-            return Err(Refusal::Internal);
-        };
-        let path = batch.tree.path(index).ok_or(Refusal::Internal)?;
-        self.verify(&record, index, &path, &batch.checkpoint)?;
-        Ok(Proven {
-            record,
-            index,
-            path,
-            note: Arc::clone(&sealed.note),
-        })
-    }
-
-    /// A fresh proof of a record against the newest checkpoint. Blocks on the disk.
-    ///
-    /// # Errors
-    /// [`Refusal::RecordNotFound`], or [`Refusal::Internal`].
-    pub fn prove(&self, index: LogIndex) -> Result<Proven, Refusal> {
-        let Some(StoredEntry::Record(record)) = self.read(index)? else {
-            return Err(Refusal::RecordNotFound);
-        };
-        let head = self.view.head();
-        let path =
-            nodes::inclusion_path(index, head.size, &*self.view).map_err(|error| self.internal(&error))?;
-        let checkpoint = Checkpoint {
-            origin: self.origin.clone(),
-            size: head.size,
-            root: head.root,
-        };
-        self.verify(&record, index, &path, &checkpoint)?;
-        Ok(Proven {
-            record,
-            index,
-            path,
-            note: head.note,
-        })
-    }
-
-    /// Every proof is checked before it leaves; failures "should always be zero".
-    fn verify(
-        &self,
-        record: &StoredRecord,
-        index: LogIndex,
-        path: &[trialseal_core::hash::Hash],
-        checkpoint: &Checkpoint,
-    ) -> Result<(), Refusal> {
-        let leaf = trialseal_core::entry::record_leaf_hash(&record.leaves().root());
-        if root_from_path(leaf, index, checkpoint.size, path) == Ok(checkpoint.root) {
-            return Ok(());
-        }
-        self.proof_failed(index, checkpoint.size);
-        Err(Refusal::Internal)
-    }
-
-    /// Counts a proof that failed the notary's own check.
-    pub fn proof_failed(&self, index: LogIndex, size: LogSize) {
-        self.metrics.proof_failed();
-        tracing::error!(%index, %size, "the notary's own check of an inclusion proof failed; the receipt was not returned");
-    }
-
     /// An entry of the committed log. Blocks on the disk.
     ///
     /// # Errors
@@ -524,93 +371,6 @@ impl Notary {
         })
     }
 
-    /// Remembers the newest checkpoint durably, then lets the public see it.
-    fn announce(&self, fs: &dyn FileSystem, layout: &Layout) -> Result<(), std::io::Error> {
-        let head = self.view.head();
-        let checkpoint = Checkpoint {
-            origin: self.origin.clone(),
-            size: head.size,
-            root: head.root,
-        };
-        let state = SignerState {
-            checkpoint,
-            time: self.now(),
-        };
-        state
-            .write(fs, &layout.signer_state)
-            .map_err(std::io::Error::other)?;
-        // From here on a restart will insist that the log contains this checkpoint.
-        self.published.store(Arc::new(head));
-        Ok(())
-    }
-
-    async fn keep_announcing(
-        self: Arc<Self>,
-        fs: Arc<dyn FileSystem>,
-        layout: Layout,
-        mut stopped: watch::Receiver<bool>,
-    ) {
-        loop {
-            let next = self.published().size.next_index();
-            let stopping = tokio::select! {
-                grown = self.view.committed(next) => !grown,
-                // A stop that came while it slept below counts as well.
-                _ = stopped.wait_for(|stopped| *stopped) => true,
-            };
-            let (notary, file_system, places) = (Arc::clone(&self), Arc::clone(&fs), layout.clone());
-            let announced =
-                tokio::task::spawn_blocking(move || notary.announce(&*file_system, &places)).await;
-            if let Ok(Err(error)) = announced {
-                tracing::error!(%error, "the signer's memory cannot be written; no newer checkpoint is published");
-            }
-            if stopping {
-                return;
-            }
-            tokio::select! {
-                () = tokio::time::sleep(PUBLISH_EVERY) => {}
-                _ = stopped.wait_for(|stopped| *stopped) => {}
-            }
-        }
-    }
-
-    async fn watch(
-        self: Arc<Self>,
-        fs: Arc<dyn FileSystem>,
-        layout: Layout,
-        mut stopped: watch::Receiver<bool>,
-    ) {
-        while !*stopped.borrow() {
-            match fs.free_bytes(&layout.journal) {
-                Ok(free) => self.free_bytes.store(free, Ordering::Release),
-                Err(error) => tracing::warn!(%error, "free disk space is unknown"),
-            }
-            self.gauges();
-            tokio::select! {
-                () = tokio::time::sleep(WATCH_EVERY) => {}
-                _ = stopped.changed() => {}
-            }
-        }
-    }
-
-    /// Brings the gauges up to date.
-    pub fn gauges(&self) {
-        let limits = self.limits.load();
-        let records = limits.queue_records.get() as usize;
-        let records = records.saturating_sub(self.records_room.available_permits());
-        let bytes = limits.queue_bytes.get() / ROOM_BYTES;
-        let bytes = bytes.saturating_sub(self.bytes_room.available_permits() as u64) * ROOM_BYTES;
-        self.metrics.set_queue(records as u64, bytes);
-        self.metrics
-            .set_journal_bytes(self.progress.journal_bytes.load(Ordering::Acquire));
-        let size = self.view.head().size.get();
-        self.metrics
-            .set_follower_lag(size.saturating_sub(self.listing.followed()));
-        self.metrics
-            .set_remembered_keys(self.shared.remembered.load(Ordering::Acquire));
-        self.metrics
-            .set_free_bytes(self.free_bytes.load(Ordering::Acquire));
-    }
-
     /// Takes no more submissions; what was accepted is sealed.
     pub fn close(&self) {
         self.stopping.store(true, Ordering::Release);
@@ -627,30 +387,6 @@ impl Notary {
     #[must_use]
     pub fn failed(&self) -> bool {
         self.shared.failed.load(Ordering::Acquire)
-    }
-}
-
-impl Running {
-    /// Stops in order: the sequencer seals what was accepted, the publisher writes what
-    /// it can, the last checkpoint is announced.
-    pub async fn stop(self, notary: &Notary) {
-        notary.close();
-        if let Err(error) = self.sequencer.await {
-            tracing::error!(%error, "the sequencer ended badly");
-        }
-        notary.listing.stop();
-        let publisher = self.publisher;
-        let joined = tokio::task::spawn_blocking(move || publisher.join()).await;
-        if !matches!(joined, Ok(Ok(()))) {
-            tracing::error!("the publisher ended badly");
-        }
-        // Whoever listens is told to look once more, and then to end.
-        self.stop.send_replace(true);
-        for task in [self.announcer, self.watcher] {
-            if let Err(error) = task.await {
-                tracing::error!(%error, "a task ended badly");
-            }
-        }
     }
 }
 

@@ -77,8 +77,10 @@ impl Audit {
 impl Backup {
     pub(crate) fn run(self) -> Result<(), CommandError> {
         let config = Config::load(&ServeFlags::of_folder(&self.dir))?;
-        let target = std::path::absolute(&self.to)
-            .map_err(|error| CommandError::File { path: self.to.clone(), error })?;
+        let target = std::path::absolute(&self.to).map_err(|error| CommandError::File {
+            path: self.to.clone(),
+            error,
+        })?;
         let options = BackupOptions {
             fs: Arc::new(RealFileSystem),
             layout: Layout::from(&config.directories),
@@ -131,9 +133,14 @@ fn clean(report: &AuditReport) -> String {
 /// The log's public keys; the audit needs no secret.
 fn log_keys(config: &Config) -> Result<[VerifierKey; 2], CommandError> {
     let path = config.directories.keys.join(LOG_PUB_FILE);
-    let text = std::fs::read_to_string(&path)
-        .map_err(|error| CommandError::File { path: path.clone(), error })?;
-    let keys: Vec<VerifierKey> = text.lines().filter_map(|line| VerifierKey::parse(line).ok()).collect();
+    let text = std::fs::read_to_string(&path).map_err(|error| CommandError::File {
+        path: path.clone(),
+        error,
+    })?;
+    let keys: Vec<VerifierKey> = text
+        .lines()
+        .filter_map(|line| VerifierKey::parse(line).ok())
+        .collect();
     keys.try_into()
         .map_err(|_| CommandError::Failed(format!("{} does not hold two public keys", path.display())))
 }
@@ -150,7 +157,10 @@ struct ProgressLine {
 
 impl ProgressLine {
     fn new() -> Self {
-        Self { terminal: io::stderr().is_terminal(), shown: None }
+        Self {
+            terminal: io::stderr().is_terminal(),
+            shown: None,
+        }
     }
 
     fn show(&mut self, text: impl FnOnce() -> String) {

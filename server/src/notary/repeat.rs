@@ -1,0 +1,60 @@
+//! Submissions that may be on record already.
+
+use trialseal_core::index::LogIndex;
+
+use super::{Answer, Notary};
+use crate::{
+    facts::{facts_of, submission_of},
+    refusal::Refusal,
+    seal::Admitted,
+    stored::StoredEntry,
+};
+
+impl Notary {
+    /// Decides whether a submission is one of the records that share its fingerprint.
+    pub(super) async fn settle(&self, mut admitted: Admitted, candidates: Vec<LogIndex>) -> Answer {
+        for index in candidates {
+            if !self.view.committed(index).await {
+                return Answer::Refused(Refusal::OutcomeUnknown);
+            }
+            match self.same_submission(&admitted, index) {
+                Ok(Some(answer)) => return answer,
+                Ok(None) => admitted.not_these.push(index),
+                Err(refusal) => return Answer::Refused(refusal),
+            }
+        }
+        // Nothing but a shared fingerprint, or forgotten by now: it is new.
+        match self.submit(vec![Ok(admitted)], Vec::new()).await {
+            Ok(mut answers) => answers.pop().unwrap_or(Answer::Refused(Refusal::Internal)),
+            Err(refusal) => Answer::Refused(refusal),
+        }
+    }
+
+    /// None if the record at `index` was made by another submission.
+    fn same_submission(&self, admitted: &Admitted, index: LogIndex) -> Result<Option<Answer>, Refusal> {
+        let Some(StoredEntry::Record(stored)) = self.read(index)? else {
+            return Ok(None);
+        };
+        let facts = facts_of(&stored).map_err(|error| self.internal(&error))?;
+        let (key, not_after) =
+            submission_of(&stored, facts.row.received_at).map_err(|error| self.internal(&error))?;
+        if facts.organization != admitted.organization
+            || key != admitted.idempotency_key
+            || not_after < self.now()
+        {
+            return Ok(None);
+        }
+        let same = match admitted.submission {
+            Some(_) => stored.submitted.note_hash().is_some() && stored.leaves().what == admitted.what.1,
+            None => stored.submitted.note_hash().is_none() && stored.what.text == admitted.what.0.text,
+        };
+        Ok(Some(if same {
+            Answer::Repeated(index)
+        } else {
+            Answer::Refused(Refusal::IdempotencyConflict {
+                index,
+                record: facts.record,
+            })
+        }))
+    }
+}
