@@ -5,7 +5,7 @@ VENV  := target/venv
 DATA  ?=
 KEEP  ?=
 
-.PHONY: build test lint demo bench doc clean
+.PHONY: build test lint deny demo bench doc clean
 
 build:
 	$(CARGO) build --workspace --all-targets
@@ -23,6 +23,10 @@ $(VENV)/installed: tests/independent/requirements.txt
 lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+# Needs cargo-deny; advisories need the network of the advisory database.
+deny:
+	$(CARGO) deny check
 
 # The main job from end to end: DATA=DIR notarizes your own files, KEEP=DIR keeps everything.
 demo:
