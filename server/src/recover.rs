@@ -23,7 +23,7 @@ use trialseal_core::{
 
 use crate::{
     clock::Clock,
-    durable::DurableError,
+    durable::{DurableError, clean_leftovers},
     facts::facts_of,
     fs::{FileError, FileSystem, PRIVATE_DIRECTORY, PUBLIC_DIRECTORY},
     journal::{FrameHeader, Journal, JournalError, JournalId, JournalOptions},
@@ -240,6 +240,10 @@ pub fn open(options: OpenOptions) -> Result<Opened, OpenError> {
     let journal = opened.map_err(unwrap_rejection)?;
     // The last frame is durable now, whatever the crash left of it: it may be published.
     replay.take_last();
+    // The journal is locked: nobody else writes here.
+    for directory in [layout.snapshots(), layout.remembered()] {
+        clean_leftovers(&*fs, &directory)?;
+    }
     let Replay {
         state, log, segment, ..
     } = replay;
@@ -563,3 +567,6 @@ fn check_nothing_beyond(fs: &dyn FileSystem, layout: &Layout, size: LogSize) -> 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod crash_matrix;
