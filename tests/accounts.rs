@@ -1,6 +1,12 @@
 //! Tokens and members that end while they are in use, and the limits of one organisation.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "the helpers of tests are tests too")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "the helpers of tests are tests too"
+)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +23,10 @@ use trialseal_tests::forge::{Forgery, of};
 use trialseal_tests::notary::{Folder, MEMBER, ORGANIZATION};
 
 fn reason(status: &Status) -> String {
-    status.get_details_error_info().map(|info| info.reason).unwrap_or_default()
+    status
+        .get_details_error_info()
+        .map(|info| info.reason)
+        .unwrap_or_default()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -33,8 +42,9 @@ async fn a_revoked_member_has_no_record_behind_its_revocation() {
     for _ in 0..8 {
         let now = trialseal::now();
         // Signed before, so that they come as fast as can be.
-        let prepared: Vec<_> =
-            (0..400).map(|_| of(Forgery::good(&signatory, now).sign(signatory.key.signing()))).collect();
+        let prepared: Vec<_> = (0..400)
+            .map(|_| of(Forgery::good(&signatory, now).sign(signatory.key.signing())))
+            .collect();
         let (stubs, sent) = (stubs.clone(), Arc::clone(&sent));
         callers.spawn(async move {
             let mut taken = Vec::new();
@@ -57,7 +67,10 @@ async fn a_revoked_member_has_no_record_behind_its_revocation() {
     let revoked: u64 = said.rsplit(' ').next().unwrap().trim().parse().unwrap();
     let mut refused = 0;
     for (taken, status) in callers.join_all().await {
-        assert!(taken.iter().all(|index| *index < revoked), "a record behind the revocation at {revoked}: {taken:?}");
+        assert!(
+            taken.iter().all(|index| *index < revoked),
+            "a record behind the revocation at {revoked}: {taken:?}"
+        );
         if let Some(status) = status {
             refused += 1;
             let expected = ["TOKEN_REVOKED", "KEY_NOT_ENROLLED"];
@@ -66,21 +79,43 @@ async fn a_revoked_member_has_no_record_behind_its_revocation() {
     }
     assert!(refused > 0, "the revocation came too late to be met");
     let status = stubs.submit(of_draft(draft("later"))).await.unwrap_err();
-    assert_eq!((status.code(), reason(&status).as_str()), (Code::Unauthenticated, "TOKEN_REVOKED"));
+    assert_eq!(
+        (status.code(), reason(&status).as_str()),
+        (Code::Unauthenticated, "TOKEN_REVOKED")
+    );
     // The other organisation is not concerned, and a restart does not forget.
     server.terminate();
     let server = folder.start();
     let acme = Stubs::connect(&server, folder.token()).await;
     acme.submit(of_draft(draft("of acme"))).await.unwrap_err();
-    let own = v1::Draft { register: "trial:NCT00000002".to_owned(), ..draft("of acme") };
+    let own = v1::Draft {
+        register: "trial:NCT00000002".to_owned(),
+        ..draft("of acme")
+    };
     acme.submit(of_draft(own)).await.unwrap();
-    let status = acme.as_if(Some(&token)).submit(of_draft(draft("later"))).await.unwrap_err();
+    let status = acme
+        .as_if(Some(&token))
+        .submit(of_draft(draft("later")))
+        .await
+        .unwrap_err();
     assert_eq!(reason(&status), "TOKEN_REVOKED");
 }
 
 fn index(answer: &v1::SubmitResponse) -> u64 {
-    let when = answer.receipt.as_ref().unwrap().record.as_ref().unwrap().when.as_ref().unwrap();
-    When::parse(when.text.as_ref().unwrap().as_bytes()).unwrap().index.get()
+    let when = answer
+        .receipt
+        .as_ref()
+        .unwrap()
+        .record
+        .as_ref()
+        .unwrap()
+        .when
+        .as_ref()
+        .unwrap();
+    When::parse(when.text.as_ref().unwrap().as_bytes())
+        .unwrap()
+        .index
+        .get()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -97,7 +132,10 @@ async fn a_token_ends_when_it_says_and_when_it_is_revoked() {
     let until = expires.as_millis() - trialseal::now().as_millis() + 20;
     tokio::time::sleep(Duration::from_millis(u64::try_from(until).unwrap_or(0))).await;
     let status = own.submit(of_draft(draft("too late"))).await.unwrap_err();
-    assert_eq!((status.code(), reason(&status).as_str()), (Code::Unauthenticated, "TOKEN_EXPIRED"));
+    assert_eq!(
+        (status.code(), reason(&status).as_str()),
+        (Code::Unauthenticated, "TOKEN_EXPIRED")
+    );
     assert!(status.message().contains(&expires.to_string()), "{status:?}");
     // Revoked by the file that holds it.
     let revoked = folder.issue_token(ORGANIZATION, MEMBER, 1);
@@ -105,10 +143,19 @@ async fn a_token_ends_when_it_says_and_when_it_is_revoked() {
     std::fs::write(&file, revoked.to_text().as_bytes()).unwrap();
     let own = stubs.as_if(Some(&revoked));
     own.submit(of_draft(draft("before"))).await.unwrap();
-    folder.must_operate(&["token", "revoke", ORGANIZATION, "--token-file", file.to_str().unwrap()]);
+    folder.must_operate(&[
+        "token",
+        "revoke",
+        ORGANIZATION,
+        "--token-file",
+        file.to_str().unwrap(),
+    ]);
     let status = own.submit(of_draft(draft("after"))).await.unwrap_err();
     assert_eq!(reason(&status), "TOKEN_REVOKED");
-    stubs.submit(of_draft(draft("the first token is as it was"))).await.unwrap();
+    stubs
+        .submit(of_draft(draft("the first token is as it was")))
+        .await
+        .unwrap();
 }
 
 /// Registers a token that the operator's command could not make: it counts in days.
@@ -127,7 +174,8 @@ async fn register(folder: &Folder, token: &Token, expires: &str) {
 
 fn admin_socket(folder: &Folder) -> std::path::PathBuf {
     use std::os::unix::fs::FileTypeExt as _;
-    let is_socket = |path: &std::path::Path| std::fs::metadata(path).is_ok_and(|found| found.file_type().is_socket());
+    let is_socket =
+        |path: &std::path::Path| std::fs::metadata(path).is_ok_and(|found| found.file_type().is_socket());
     let mut folders = vec![folder.dir().to_owned()];
     while let Some(next) = folders.pop() {
         for entry in std::fs::read_dir(next).unwrap() {
@@ -150,19 +198,34 @@ async fn one_organisations_rate_is_refused_with_a_delay_and_the_others_go_on() {
     let server = folder.start();
     let (_, zenith) = folder.enrol("zenith", "m-9");
     let stubs = Stubs::connect(&server, folder.token()).await;
-    let message: Vec<_> = (0..1_000).map(|number| of_draft(draft(&format!("burst {number}")))).collect();
+    let message: Vec<_> = (0..1_000)
+        .map(|number| of_draft(draft(&format!("burst {number}"))))
+        .collect();
     stubs.submit_message(message.clone()).await.unwrap();
     let size = stubs.log_size().await;
     for status in [
         stubs.submit(of_draft(draft("too much"))).await.unwrap_err(),
-        stubs.submit_message(vec![of_draft(draft("too much"))]).await.unwrap_err(),
+        stubs
+            .submit_message(vec![of_draft(draft("too much"))])
+            .await
+            .unwrap_err(),
     ] {
-        assert_eq!((status.code(), reason(&status).as_str()), (Code::ResourceExhausted, "RATE_LIMIT"), "{status:?}");
-        let delay = status.get_details_retry_info().and_then(|info| info.retry_delay).expect("a delay");
+        assert_eq!(
+            (status.code(), reason(&status).as_str()),
+            (Code::ResourceExhausted, "RATE_LIMIT"),
+            "{status:?}"
+        );
+        let delay = status
+            .get_details_retry_info()
+            .and_then(|info| info.retry_delay)
+            .expect("a delay");
         assert!(delay <= Duration::from_millis(600), "{delay:?}");
     }
     assert_eq!(stubs.log_size().await, size);
-    let other = v1::Draft { register: "trial:NCT00000002".to_owned(), ..draft("of zenith") };
+    let other = v1::Draft {
+        register: "trial:NCT00000002".to_owned(),
+        ..draft("of zenith")
+    };
     stubs.as_if(Some(&zenith)).submit(of_draft(other)).await.unwrap();
     // Told when to come back, and served then.
     let status = stubs.submit(of_draft(draft("again"))).await.unwrap_err();
@@ -170,7 +233,10 @@ async fn one_organisations_rate_is_refused_with_a_delay_and_the_others_go_on() {
     stubs.submit(of_draft(draft("again"))).await.unwrap();
     // More at once than ever possible is no matter of waiting.
     let metrics = trialseal_tests::http::get(server.http, "/metrics");
-    let counted = metrics.text().lines().any(|line| line.contains("refusals") && line.contains("RATE_LIMIT"));
+    let counted = metrics
+        .text()
+        .lines()
+        .any(|line| line.contains("refusals") && line.contains("RATE_LIMIT"));
     assert!(counted, "{}", metrics.text());
 }
 
@@ -193,15 +259,34 @@ async fn what_is_in_flight_is_bounded() {
         match answer {
             Ok(answer) => taken += answer.outcomes.len(),
             Err(status) => {
-                assert_eq!((status.code(), reason(&status).as_str()), (Code::ResourceExhausted, "IN_FLIGHT"), "{status:?}");
-                assert!(status.get_details_retry_info().is_some_and(|info| info.retry_delay.is_some()));
+                assert_eq!(
+                    (status.code(), reason(&status).as_str()),
+                    (Code::ResourceExhausted, "IN_FLIGHT"),
+                    "{status:?}"
+                );
+                assert!(
+                    status
+                        .get_details_retry_info()
+                        .is_some_and(|info| info.retry_delay.is_some())
+                );
             }
         }
     }
-    assert!(taken >= 600 && taken < 12 * 600, "{taken}");
-    assert_eq!(stubs.log_size().await, server.size + taken as u64, "what was refused is not stored");
+    assert!((600..12 * 600).contains(&taken), "{taken}");
+    assert_eq!(
+        stubs.log_size().await,
+        server.size + taken as u64,
+        "what was refused is not stored"
+    );
     // Nothing leaks: all of it is free again.
-    stubs.submit_message((0..1_000).map(|number| of_draft(draft(&format!("last {number}")))).collect()).await.unwrap();
+    stubs
+        .submit_message(
+            (0..1_000)
+                .map(|number| of_draft(draft(&format!("last {number}"))))
+                .collect(),
+        )
+        .await
+        .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -210,10 +295,16 @@ async fn accounts_are_records_from_the_first_index_on() {
     let server = folder.start();
     let client = caller::client(&folder, &server).await;
     let register = format!("org:{ORGANIZATION}").parse().unwrap();
-    let listed = client.list(&register, &trialseal::ListFilter::default(), None).await.unwrap();
+    let listed = client
+        .list(&register, &trialseal::ListFilter::default(), None)
+        .await
+        .unwrap();
     assert_eq!(listed.records.first().map(|record| record.index.get()), Some(1));
     for record in &listed.records {
-        let receipt = client.receipt(&trialseal::RecordPlace::Index(record.index)).await.unwrap();
+        let receipt = client
+            .receipt(&trialseal::RecordPlace::Index(record.index))
+            .await
+            .unwrap();
         let what = What::parse(receipt.record().what.shown().unwrap().text.as_bytes()).unwrap();
         assert!(what.account.is_some());
         assert_eq!(record.member, "operator");
@@ -222,6 +313,10 @@ async fn accounts_are_records_from_the_first_index_on() {
     let token = folder.token().to_text();
     let hex = token.strip_prefix("trialseal_").unwrap().as_bytes().to_vec();
     for (path, bytes) in folder.files_below("data") {
-        assert!(!bytes.windows(hex.len()).any(|window| window == hex), "{}", path.display());
+        assert!(
+            !bytes.windows(hex.len()).any(|window| window == hex),
+            "{}",
+            path.display()
+        );
     }
 }

@@ -2,7 +2,13 @@
 //!
 //! `TRIALSEAL_SEED` repeats the moments of a run, `TRIALSEAL_KILLS` asks for more of them.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "the helpers of tests are tests too")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "the helpers of tests are tests too"
+)]
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -67,7 +73,9 @@ impl Ledger {
 
     fn see(&self, checkpoint: Checkpoint) {
         let mut seen = self.seen.lock().unwrap();
-        let before = seen.entry(checkpoint.size.get()).or_insert_with(|| checkpoint.clone());
+        let before = seen
+            .entry(checkpoint.size.get())
+            .or_insert_with(|| checkpoint.clone());
         assert_eq!(*before, checkpoint, "two checkpoints of one size");
     }
 
@@ -82,7 +90,10 @@ impl Ledger {
         }
         let event = caller::event(&format!("event {}", self.next()));
         if signed {
-            event.sign(signatory, client.log(), trialseal::now()).unwrap().into()
+            event
+                .sign(signatory, client.log(), trialseal::now())
+                .unwrap()
+                .into()
         } else {
             event.draft().unwrap().into()
         }
@@ -91,11 +102,18 @@ impl Ledger {
 
 #[test]
 fn nothing_acknowledged_is_lost_and_nothing_is_there_twice() {
-    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().expect("a number"));
+    let number = |name: &str| {
+        std::env::var(name)
+            .ok()
+            .map(|text| text.parse().expect("a number"))
+    };
     let seed = number("TRIALSEAL_SEED").unwrap_or_else(rand::random::<u64>);
     let kills = number("TRIALSEAL_KILLS").map_or(KILLS, |kills| u32::try_from(kills).unwrap());
     eprintln!("TRIALSEAL_SEED={seed} TRIALSEAL_KILLS={kills}");
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(run(seed, kills));
 }
 
@@ -111,7 +129,14 @@ async fn run(seed: u64, kills: u32) {
     while killed < kills {
         let server = running.take().unwrap_or_else(|| folder.start());
         let before = ledger.acknowledged.lock().unwrap().len();
-        under_load(&folder, server, &keys, &ledger, Duration::from_micros(random.random_range(2_000..350_000))).await;
+        under_load(
+            &folder,
+            server,
+            &keys,
+            &ledger,
+            Duration::from_micros(random.random_range(2_000..350_000)),
+        )
+        .await;
         killed += 1;
         busy += u32::from(ledger.acknowledged.lock().unwrap().len() > before);
         if random.random_range(0..5) == 0 && killed < kills {
@@ -129,21 +154,40 @@ async fn run(seed: u64, kills: u32) {
     settle(&folder, &server, &ledger).await;
     check_everything(&folder, &server, &keys, &ledger, first_size).await;
     let acknowledged = ledger.acknowledged.lock().unwrap().len();
-    let (repeated, seen) = (ledger.repeated.load(Ordering::Relaxed), ledger.seen.lock().unwrap().len());
-    eprintln!("{killed} kills, {busy} with answers; {acknowledged} records, {repeated} of them learned of later; {seen} checkpoints");
-    assert!(busy * 2 > kills, "only {busy} of {kills} kills came after an answer: the load is no load");
+    let (repeated, seen) = (
+        ledger.repeated.load(Ordering::Relaxed),
+        ledger.seen.lock().unwrap().len(),
+    );
+    eprintln!(
+        "{killed} kills, {busy} with answers; {acknowledged} records, {repeated} of them learned of later; {seen} checkpoints"
+    );
+    assert!(
+        busy * 2 > kills,
+        "only {busy} of {kills} kills came after an answer: the load is no load"
+    );
     server.terminate();
     audit(&folder);
 }
 
 /// Loads a notary until it is killed.
-async fn under_load(folder: &Folder, server: Server, keys: &Arc<LogKeys>, ledger: &Arc<Ledger>, life: Duration) {
+async fn under_load(
+    folder: &Folder,
+    server: Server,
+    keys: &Arc<LogKeys>,
+    ledger: &Arc<Ledger>,
+    life: Duration,
+) {
     let client = caller::client(folder, &server).await;
     let signatory = Arc::new(caller::signatory(&client, folder.key()).await);
     let stubs = Stubs::connect(&server, folder.token()).await;
     let mut callers = JoinSet::new();
     for number in 0..UNARY_CALLERS {
-        callers.spawn(call(client.clone(), Arc::clone(&signatory), Arc::clone(ledger), number % 2 == 0));
+        callers.spawn(call(
+            client.clone(),
+            Arc::clone(&signatory),
+            Arc::clone(ledger),
+            number % 2 == 0,
+        ));
     }
     for _ in 0..STREAMS {
         callers.spawn(stream(client.clone(), Arc::clone(&signatory), Arc::clone(ledger)));
@@ -162,7 +206,10 @@ async fn under_load(folder: &Folder, server: Server, keys: &Arc<LogKeys>, ledger
 
 /// What a caller may see of a notary that is killed.
 fn is_lost_connection(error: &ClientError) -> bool {
-    matches!(error, ClientError::NotSent { .. } | ClientError::OutcomeUnknown { .. })
+    matches!(
+        error,
+        ClientError::NotSent { .. } | ClientError::OutcomeUnknown { .. }
+    )
 }
 
 async fn call(client: Client, signatory: Arc<Signatory>, ledger: Arc<Ledger>, signed: bool) {
@@ -186,7 +233,9 @@ async fn stream(client: Client, signatory: Arc<Signatory>, ledger: Arc<Ledger>) 
         let (client, signatory, ledger) = (client.clone(), Arc::clone(&signatory), Arc::clone(&ledger));
         // Endless: the stream reads no faster than the notary answers.
         tokio_stream::iter(std::iter::repeat_with(move || {
-            (0..BATCH).map(|number| ledger.take(&client, &signatory, number % 2 == 0)).collect::<Vec<_>>()
+            (0..BATCH)
+                .map(|number| ledger.take(&client, &signatory, number % 2 == 0))
+                .collect::<Vec<_>>()
         }))
     };
     let mut answers = client.submit_stream(source);
@@ -213,7 +262,8 @@ async fn stream(client: Client, signatory: Arc<Signatory>, ledger: Arc<Ledger>) 
 async fn call_stubs(stubs: Stubs, ledger: Arc<Ledger>) {
     loop {
         let waiting = ledger.in_doubt_stubs.lock().unwrap().pop();
-        let request = waiting.unwrap_or_else(|| caller::of_draft(caller::draft(&format!("stub {}", ledger.next()))));
+        let request =
+            waiting.unwrap_or_else(|| caller::of_draft(caller::draft(&format!("stub {}", ledger.next()))));
         match stubs.submit(request.clone()).await {
             Ok(answer) => acknowledge_message(&ledger, &answer),
             // Whatever the connection made of it.
@@ -239,14 +289,25 @@ fn watch(address: std::net::SocketAddr, keys: &LogKeys, ledger: &Ledger) {
 }
 
 /// The new checkpoint contains what was acknowledged since, and extends every older one.
-async fn check_after_restart(folder: &Folder, server: &Server, keys: &LogKeys, ledger: &Ledger, before: usize) {
+async fn check_after_restart(
+    folder: &Folder,
+    server: &Server,
+    keys: &LogKeys,
+    ledger: &Ledger,
+    before: usize,
+) {
     let stubs = Stubs::connect(server, folder.token()).await;
     let new = newest(&stubs, keys).await;
     let fresh: Vec<_> = {
         let acknowledged = ledger.acknowledged.lock().unwrap();
         // Those with the highest indexes are not exactly the last ones, and more than enough.
         let count = acknowledged.len() - before;
-        acknowledged.iter().rev().take(count).map(|(index, leaf)| (*index, *leaf)).collect()
+        acknowledged
+            .iter()
+            .rev()
+            .take(count)
+            .map(|(index, leaf)| (*index, *leaf))
+            .collect()
     };
     included(&stubs, &fresh, &new).await;
     let old: Vec<_> = ledger.seen.lock().unwrap().values().cloned().collect();
@@ -297,13 +358,27 @@ async fn settle(folder: &Folder, server: &Server, ledger: &Ledger) {
 }
 
 /// Every submission has been answered by now, so the log holds exactly what was acknowledged.
-async fn check_everything(folder: &Folder, server: &Server, keys: &LogKeys, ledger: &Ledger, first_size: u64) {
+async fn check_everything(
+    folder: &Folder,
+    server: &Server,
+    keys: &LogKeys,
+    ledger: &Ledger,
+    first_size: u64,
+) {
     let stubs = Stubs::connect(server, folder.token()).await;
     let new = newest(&stubs, keys).await;
     let acknowledged = ledger.acknowledged.lock().unwrap().clone();
     let made = ledger.made.load(Ordering::Relaxed);
-    assert_eq!(acknowledged.len() as u64, made, "every submission has an answer, and one record");
-    assert_eq!(new.size.get(), first_size + made, "the log holds what was acknowledged, once, and nothing else");
+    assert_eq!(
+        acknowledged.len() as u64,
+        made,
+        "every submission has an answer, and one record"
+    );
+    assert_eq!(
+        new.size.get(),
+        first_size + made,
+        "the log holds what was acknowledged, once, and nothing else"
+    );
     let records: Vec<_> = acknowledged.iter().map(|(index, leaf)| (*index, *leaf)).collect();
     included(&stubs, &records, &new).await;
     let seen: Vec<_> = ledger.seen.lock().unwrap().values().cloned().collect();
@@ -322,8 +397,15 @@ async fn check_everything(folder: &Folder, server: &Server, keys: &LogKeys, ledg
 
 /// The notary's own audit of every stored byte.
 fn audit(folder: &Folder) {
-    if !programs::run(Command::new(programs::server()).args(["help", "audit"])).status.success() {
+    if !programs::run(Command::new(programs::server()).args(["help", "audit"]))
+        .status
+        .success()
+    {
         return not_run("crash: audit", 1, "this trialseal-server has no command `audit`");
     }
-    programs::must(Command::new(programs::server()).args(["audit", "--dir"]).arg(folder.dir()));
+    programs::must(
+        Command::new(programs::server())
+            .args(["audit", "--dir"])
+            .arg(folder.dir()),
+    );
 }

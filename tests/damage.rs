@@ -1,7 +1,13 @@
 //! Files that are lost, damaged, old or in use: repaired where nothing is lost by it, else refused
 //! with words that say what happened and what to do.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "the helpers of tests are tests too")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "the helpers of tests are tests too"
+)]
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::FileExt as _;
@@ -41,7 +47,11 @@ impl Sealed {
             newest(&stubs, &LogKeys::of(&folder)).await
         });
         server.terminate();
-        Self { folder, runtime, head }
+        Self {
+            folder,
+            runtime,
+            head,
+        }
     }
 
     fn path(&self, below: &str) -> PathBuf {
@@ -59,7 +69,11 @@ impl Sealed {
             await_listing(&server);
             let reasons = list(&stubs).await;
             let expected: Vec<_> = (0..RECORDS).map(|number| format!("before {number}")).collect();
-            assert!(reasons.starts_with(&expected), "{} records are listed", reasons.len());
+            assert!(
+                reasons.starts_with(&expected),
+                "{} records are listed",
+                reasons.len()
+            );
         });
         let whole = WholeLog::fetch(server.http, &keys);
         assert!(whole.checkpoint.size >= self.head.size);
@@ -74,25 +88,43 @@ impl Sealed {
         for words in says {
             assert!(said.contains(words), "{words:?} is not in: {said}");
         }
-        assert_eq!(before, fingerprint(&self.folder), "a refused start changes nothing of the log");
+        assert_eq!(
+            before,
+            fingerprint(&self.folder),
+            "a refused start changes nothing of the log"
+        );
     }
 }
 
 async fn submit(stubs: &Stubs, name: &str, records: u64) {
     for first in (0..records).step_by(100) {
-        let drafts = (first..records.min(first + 100)).map(|number| of_draft(draft(&format!("{name} {number}"))));
+        let drafts =
+            (first..records.min(first + 100)).map(|number| of_draft(draft(&format!("{name} {number}"))));
         let answer = stubs.submit_message(drafts.collect()).await.unwrap();
-        assert!(answer.outcomes.iter().all(|one| matches!(one.outcome, Some(v1::outcome::Outcome::Sealed(_)))));
+        assert!(
+            answer
+                .outcomes
+                .iter()
+                .all(|one| matches!(one.outcome, Some(v1::outcome::Outcome::Sealed(_))))
+        );
     }
 }
 
 /// The reasons of every record of the register, in order.
 async fn list(stubs: &Stubs) -> Vec<String> {
     let mut reasons = Vec::new();
-    let mut request =
-        v1::ListRecordsRequest { register: caller::REGISTER.to_owned(), page_size: PAGE, ..Default::default() };
+    let mut request = v1::ListRecordsRequest {
+        register: caller::REGISTER.to_owned(),
+        page_size: PAGE,
+        ..Default::default()
+    };
     loop {
-        let page = stubs.notary().list_records(stubs.request(request.clone())).await.unwrap().into_inner();
+        let page = stubs
+            .notary()
+            .list_records(stubs.request(request.clone()))
+            .await
+            .unwrap()
+            .into_inner();
         reasons.extend(page.records.into_iter().map(|record| record.reason));
         if page.next_page_token.is_empty() {
             return reasons;
@@ -102,7 +134,11 @@ async fn list(stubs: &Stubs) -> Vec<String> {
 }
 
 fn await_listing(server: &Server) {
-    await_until("the listing is whole", || http::get(server.http, "/healthz").text().contains("listing whole"));
+    await_until("the listing is whole", || {
+        http::get(server.http, "/healthz")
+            .text()
+            .contains("listing whole")
+    });
 }
 
 /// Sizes and contents of what a start must not touch when it refuses.
@@ -119,7 +155,13 @@ fn fingerprint(folder: &Folder) -> Vec<(PathBuf, Vec<u8>)> {
 
 fn audit(folder: &Folder) -> Option<std::process::Output> {
     let help = programs::run(Command::new(programs::server()).args(["help", "audit"]));
-    let audit = || programs::run(Command::new(programs::server()).args(["audit", "--dir"]).arg(folder.dir()));
+    let audit = || {
+        programs::run(
+            Command::new(programs::server())
+                .args(["audit", "--dir"])
+                .arg(folder.dir()),
+        )
+    };
     help.status.success().then(audit)
 }
 
@@ -128,20 +170,39 @@ fn the_listings_database_is_made_anew_whatever_happened_to_it() {
     let sealed = Sealed::new();
     let index = sealed.path("data/index");
     let files = |folder: &Path| -> Vec<PathBuf> {
-        let all = sealed.folder.files_below(folder.strip_prefix(sealed.folder.dir()).unwrap().to_str().unwrap());
+        let all = sealed.folder.files_below(
+            folder
+                .strip_prefix(sealed.folder.dir())
+                .unwrap()
+                .to_str()
+                .unwrap(),
+        );
         all.into_iter().map(|(path, _)| path).collect()
     };
-    let garbage: Vec<u8> = (0..40_000_u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+    let garbage: Vec<u8> = (0..40_000_u32)
+        .flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes())
+        .collect();
     let overwrite = |path: &PathBuf| fs::write(path, &garbage).unwrap();
     let cut = |path: &PathBuf| {
         let length = fs::metadata(path).unwrap().len();
-        OpenOptions::new().write(true).open(path).unwrap().set_len(length / 3).unwrap();
+        OpenOptions::new()
+            .write(true)
+            .open(path)
+            .unwrap()
+            .set_len(length / 3)
+            .unwrap();
     };
     let damages: [(&str, &dyn Fn()); 5] = [
         ("deleted", &|| fs::remove_dir_all(&index).unwrap()),
         ("every file cut short", &|| files(&index).iter().for_each(cut)),
-        ("every file emptied", &|| files(&index).iter().for_each(|path| fs::write(path, b"").unwrap())),
-        ("every file overwritten", &|| files(&index).iter().for_each(overwrite)),
+        ("every file emptied", &|| {
+            files(&index)
+                .iter()
+                .for_each(|path| fs::write(path, b"").unwrap())
+        }),
+        ("every file overwritten", &|| {
+            files(&index).iter().for_each(overwrite)
+        }),
         ("the first file overwritten", &|| overwrite(&files(&index)[0])),
     ];
     for (name, damage) in damages {
@@ -150,7 +211,10 @@ fn the_listings_database_is_made_anew_whatever_happened_to_it() {
         // Sealing goes on.
         sealed.runtime.block_on(async {
             let stubs = Stubs::connect(&server, sealed.folder.token()).await;
-            stubs.submit(of_draft(draft(&format!("after {name}")))).await.unwrap();
+            stubs
+                .submit(of_draft(draft(&format!("after {name}"))))
+                .await
+                .unwrap();
         });
         server.terminate();
     }
@@ -177,7 +241,12 @@ fn a_flipped_bit_in_the_middle_of_the_journal_is_refused() {
     let at = find(&bytes, b"before 42\"").unwrap();
     let file = OpenOptions::new().write(true).open(&path).unwrap();
     file.write_all_at(&[bytes[at] ^ 1], at as u64).unwrap();
-    sealed.check_refused(&["the journal is corrupt at", path.to_str().unwrap(), "offset", "restore it from a backup"]);
+    sealed.check_refused(&[
+        "the journal is corrupt at",
+        path.to_str().unwrap(),
+        "offset",
+        "restore it from a backup",
+    ]);
     if let Some(audited) = audit(&sealed.folder) {
         assert!(!audited.status.success(), "{}", programs::said(&audited));
     }
@@ -194,20 +263,35 @@ fn a_torn_last_frame_was_never_acknowledged() {
     copy_folder(&sealed.path("data"), &data);
     let server = sealed.folder.start();
     sealed.runtime.block_on(async {
-        submit(&Stubs::connect(&server, sealed.folder.token()).await, "later", 100).await;
+        submit(
+            &Stubs::connect(&server, sealed.folder.token()).await,
+            "later",
+            100,
+        )
+        .await;
     });
     server.kill();
     let (_, after) = first_segment(&sealed.folder);
-    let start = before.iter().rposition(|byte| *byte != 0).unwrap().next_multiple_of(4096);
+    let start = before
+        .iter()
+        .rposition(|byte| *byte != 0)
+        .unwrap()
+        .next_multiple_of(4096);
     let end = after.iter().rposition(|byte| *byte != 0).unwrap();
     assert!(end > start + 40_000, "the frame has several blocks");
     // What a crash leaves of a frame that was being written: any part of it, and zeros.
-    for torn in [start + 1_000..start + 8_192, start..start + 40, start..start + 20_000, start..end - 4_096] {
+    for torn in [
+        start + 1_000..start + 8_192,
+        start..start + 40,
+        start..start + 20_000,
+        start..end - 4_096,
+    ] {
         fs::remove_dir_all(sealed.path("data")).unwrap();
         copy_folder(&data, &sealed.path("data"));
         fs::write(&state, &memory).unwrap();
         let file = OpenOptions::new().write(true).open(&path).unwrap();
-        file.write_all_at(&after[torn.clone()], torn.start as u64).unwrap();
+        file.write_all_at(&after[torn.clone()], torn.start as u64)
+            .unwrap();
         let server = sealed.check_whole();
         assert_eq!(server.size, sealed.head.size.get(), "{torn:?}");
         server.terminate();
@@ -217,7 +301,10 @@ fn a_torn_last_frame_was_never_acknowledged() {
 fn first_segment(folder: &Folder) -> (PathBuf, Vec<u8>) {
     let mut files = folder.files_below("data/journal");
     files.sort();
-    files.into_iter().find(|(_, bytes)| find(bytes, b"before 42\"").is_some()).expect("a segment with records")
+    files
+        .into_iter()
+        .find(|(_, bytes)| find(bytes, b"before 42\"").is_some())
+        .expect("a segment with records")
 }
 
 fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
@@ -233,9 +320,11 @@ fn a_damaged_tile_is_refused() {
     let entries = fs::read(&bundle).unwrap();
     let mut flipped = bytes.clone();
     flipped[100] ^= 4;
-    for (path, good, damaged) in
-        [(&tile, &bytes, &bytes[..8_000]), (&tile, &bytes, &flipped[..]), (&bundle, &entries, &entries[..100])]
-    {
+    for (path, good, damaged) in [
+        (&tile, &bytes, &bytes[..8_000]),
+        (&tile, &bytes, &flipped[..]),
+        (&bundle, &entries, &entries[..100]),
+    ] {
         fs::write(path, damaged).unwrap();
         // The journal still holds these entries: whoever would write the tile again finds that it differs.
         let ended = sealed.folder.start_with(&[]).map(|server| {
@@ -248,7 +337,10 @@ fn a_damaged_tile_is_refused() {
         }
         if let Some(audited) = audit(&sealed.folder) {
             let said = programs::said(&audited);
-            assert!(!audited.status.success() && said.contains(path.file_name().unwrap().to_str().unwrap()), "{said}");
+            assert!(
+                !audited.status.success() && said.contains(path.file_name().unwrap().to_str().unwrap()),
+                "{said}"
+            );
         }
         fs::write(path, good).unwrap();
     }
@@ -262,18 +354,46 @@ fn an_old_backup_is_refused_until_its_head_is_accepted() {
     copy_folder(&sealed.path("data"), &backup);
     let server = sealed.folder.start();
     sealed.runtime.block_on(async {
-        submit(&Stubs::connect(&server, sealed.folder.token()).await, "later", 300).await;
+        submit(
+            &Stubs::connect(&server, sealed.folder.token()).await,
+            "later",
+            300,
+        )
+        .await;
     });
     server.terminate();
     fs::remove_dir_all(sealed.path("data")).unwrap();
     copy_folder(&backup, &sealed.path("data"));
     let (size, root) = (sealed.head.size.to_string(), sealed.head.root.to_base64());
-    let says = [format!("the log holds {size} entries"), format!("--accept-head {size} {root}")];
-    sealed.check_refused(&["this is an old copy of the log", "went out at", &says[0], &says[1]]);
+    let says = [
+        format!("the log holds {size} entries"),
+        format!("--accept-head {size} {root}"),
+    ];
+    sealed.check_refused(&[
+        "this is an old copy of the log",
+        "went out at",
+        &says[0],
+        &says[1],
+    ]);
     // Only the head that is there can be accepted.
-    let other = sealed.folder.start_with(&["--accept-head", &size, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="]);
-    assert!(other.err().expect("refused").said.contains("--accept-head names size"));
-    drop(sealed.folder.start_with(&["--accept-head", &size, &root]).expect("the accepted head is served"));
+    let other = sealed.folder.start_with(&[
+        "--accept-head",
+        &size,
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+    ]);
+    assert!(
+        other
+            .err()
+            .expect("refused")
+            .said
+            .contains("--accept-head names size")
+    );
+    drop(
+        sealed
+            .folder
+            .start_with(&["--accept-head", &size, &root])
+            .expect("the accepted head is served"),
+    );
     drop(sealed.check_whole());
 }
 
@@ -284,14 +404,22 @@ fn a_lost_commit_is_proven_by_its_tiles() {
     copy_folder(&sealed.path("data/journal"), &journal);
     let server = sealed.folder.start();
     sealed.runtime.block_on(async {
-        submit(&Stubs::connect(&server, sealed.folder.token()).await, "later", 300).await;
+        submit(
+            &Stubs::connect(&server, sealed.folder.token()).await,
+            "later",
+            300,
+        )
+        .await;
     });
     server.terminate();
     // The signer forgets too: the published tile remains as a witness.
     fs::remove_dir_all(sealed.path("data/journal")).unwrap();
     copy_folder(&journal, &sealed.path("data/journal"));
     fs::remove_file(sealed.path("signer/signer.state")).unwrap();
-    sealed.check_refused(&["is published, but the journal ends at", "a batch that was committed is lost"]);
+    sealed.check_refused(&[
+        "is published, but the journal ends at",
+        "a batch that was committed is lost",
+    ]);
 }
 
 #[test]
@@ -300,8 +428,17 @@ fn a_missing_memory_of_the_signer_is_refused() {
     fs::remove_file(sealed.path("signer/signer.state")).unwrap();
     let (size, root) = (sealed.head.size.to_string(), sealed.head.root.to_base64());
     let accept = format!("--accept-head {size} {root}");
-    sealed.check_refused(&["the signer's memory", "is missing: this log may be an old copy", &accept]);
-    drop(sealed.folder.start_with(&["--accept-head", &size, &root]).expect("the accepted head is served"));
+    sealed.check_refused(&[
+        "the signer's memory",
+        "is missing: this log may be an old copy",
+        &accept,
+    ]);
+    drop(
+        sealed
+            .folder
+            .start_with(&["--accept-head", &size, &root])
+            .expect("the accepted head is served"),
+    );
     drop(sealed.check_whole());
 }
 
@@ -324,9 +461,17 @@ fn a_missing_or_foreign_journal_is_refused() {
 fn a_second_server_is_refused() {
     let sealed = Sealed::new();
     let server = sealed.folder.start();
-    let second = sealed.folder.start_with(&[]).err().expect("the second is refused");
+    let second = sealed
+        .folder
+        .start_with(&[])
+        .err()
+        .expect("the second is refused");
     assert!(!second.status.success());
-    assert!(second.said.contains("another server has the journal in"), "{}", second.said);
+    assert!(
+        second.said.contains("another server has the journal in"),
+        "{}",
+        second.said
+    );
     assert!(second.said.contains("stop it first"), "{}", second.said);
     // The first one goes on, its operator's socket included.
     let _ = sealed.folder.issue_token("acme", "m-4k2v9", 1);

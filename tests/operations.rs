@@ -1,6 +1,12 @@
 //! Running a notary: a full disk, a stop under load, a reload, TLS, where it listens.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "the helpers of tests are tests too")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "the helpers of tests are tests too"
+)]
 
 use std::fs;
 use std::io::Write as _;
@@ -25,7 +31,10 @@ use trialseal_tests::{http, programs};
 const MEBIBYTE: u64 = 1 << 20;
 
 fn reason(status: &tonic::Status) -> String {
-    status.get_details_error_info().map(|info| info.reason).unwrap_or_default()
+    status
+        .get_details_error_info()
+        .map(|info| info.reason)
+        .unwrap_or_default()
 }
 
 /// A small file system of its own; unmounted when dropped.
@@ -37,7 +46,9 @@ impl SmallDisk {
         let folder = tempfile::tempdir().unwrap();
         let size = format!("size={mebibytes}m");
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &size, "trialseal-test"]).arg(folder.path());
+        mount
+            .args(["-t", "tmpfs", "-o", &size, "trialseal-test"])
+            .arg(folder.path());
         let mounted = mount.output().is_ok_and(|output| output.status.success());
         mounted.then_some(Self(folder))
     }
@@ -54,7 +65,11 @@ impl SmallDisk {
     /// Fills all but `left` bytes.
     fn fill(&self, left: u64) {
         let zeros = vec![0; 64 << 10];
-        let mut file = fs::OpenOptions::new().append(true).create(true).open(self.path().join("filler")).unwrap();
+        let mut file = fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(self.path().join("filler"))
+            .unwrap();
         while self.free() > left + zeros.len() as u64 && file.write_all(&zeros).is_ok() {}
     }
 
@@ -72,7 +87,11 @@ impl Drop for SmallDisk {
 #[test]
 fn a_full_disk_refuses_new_work_and_recovers() {
     let Some(disk) = SmallDisk::new(300) else {
-        return not_run("a_full_disk_refuses_new_work_and_recovers", 1, "no tmpfs can be mounted; run it as root");
+        return not_run(
+            "a_full_disk_refuses_new_work_and_recovers",
+            1,
+            "no tmpfs can be mounted; run it as root",
+        );
     };
     let folder = Folder::below(disk.path());
     folder.set("limits.free_bytes_min", &(8 * MEBIBYTE).to_string());
@@ -97,16 +116,31 @@ fn a_full_disk_refuses_new_work_and_recovers() {
                 }
                 assert!(number < 100_000, "a full disk goes unnoticed");
             };
-            assert_eq!((refused.code(), reason(&refused).as_str()), (Code::ResourceExhausted, "DISK_FULL"), "{refused:?}");
-            assert!(refused.get_details_retry_info().is_some_and(|info| info.retry_delay.is_some()), "{refused:?}");
+            assert_eq!(
+                (refused.code(), reason(&refused).as_str()),
+                (Code::ResourceExhausted, "DISK_FULL"),
+                "{refused:?}"
+            );
+            assert!(
+                refused
+                    .get_details_retry_info()
+                    .is_some_and(|info| info.retry_delay.is_some()),
+                "{refused:?}"
+            );
             assert!(refused.message().contains("disk is nearly full"), "{refused:?}");
             assert_eq!(http::get(server.http, "/healthz").status, 503);
             disk.clear();
-            await_until("there is space again", || http::get(server.http, "/healthz").status == 200);
+            await_until("there is space again", || {
+                http::get(server.http, "/healthz").status == 200
+            });
         }
         submit("after".to_owned()).await.unwrap();
         acknowledged += 1;
-        assert_eq!(stubs.log_size().await, first + acknowledged, "what was acknowledged, and nothing else");
+        assert_eq!(
+            stubs.log_size().await,
+            first + acknowledged,
+            "what was acknowledged, and nothing else"
+        );
         // Completely full, and killed like that: what was acknowledged is still there.
         let before = newest(&stubs, &LogKeys::of(&folder)).await;
         disk.fill(0);
@@ -124,7 +158,11 @@ fn a_full_disk_refuses_new_work_and_recovers() {
 #[test]
 fn files_that_cannot_be_written_stay_in_the_journal() {
     let Some(disk) = SmallDisk::new(300) else {
-        return not_run("files_that_cannot_be_written_stay_in_the_journal", 1, "no tmpfs can be mounted; run it as root");
+        return not_run(
+            "files_that_cannot_be_written_stay_in_the_journal",
+            1,
+            "no tmpfs can be mounted; run it as root",
+        );
     };
     let folder = Folder::below(disk.path());
     // No early refusal: the journal has its space, and tiles find none.
@@ -140,7 +178,12 @@ fn files_that_cannot_be_written_stay_in_the_journal() {
         for message in 0..4 {
             let drafts = (0..200).map(|number| of_draft(draft(&format!("full {message} {number}"))));
             let answer = stubs.submit_message(drafts.collect()).await.unwrap();
-            assert!(answer.outcomes.iter().all(|one| matches!(one.outcome, Some(v1::outcome::Outcome::Sealed(_)))));
+            assert!(
+                answer
+                    .outcomes
+                    .iter()
+                    .all(|one| matches!(one.outcome, Some(v1::outcome::Outcome::Sealed(_))))
+            );
         }
         server.await_said("files could not be written");
         disk.clear();
@@ -159,7 +202,10 @@ async fn a_graceful_stop_under_load_loses_nothing_accepted() {
     let stopping = Arc::new(AtomicBool::new(false));
     let mut callers = JoinSet::new();
     for caller in 0..16 {
-        let (stubs, stopping) = (Stubs::connect(&server, folder.token()).await, Arc::clone(&stopping));
+        let (stubs, stopping) = (
+            Stubs::connect(&server, folder.token()).await,
+            Arc::clone(&stopping),
+        );
         callers.spawn(async move {
             let mut acknowledged = 0_u64;
             loop {
@@ -184,7 +230,9 @@ async fn a_graceful_stop_under_load_loses_nothing_accepted() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     stopping.store(true, Ordering::SeqCst);
-    tokio::task::spawn_blocking(move || server.terminate()).await.unwrap();
+    tokio::task::spawn_blocking(move || server.terminate())
+        .await
+        .unwrap();
     let acknowledged: u64 = callers.join_all().await.into_iter().sum();
     // What was accepted was sealed and answered: no record without its receipt.
     let server = folder.start();
@@ -198,9 +246,17 @@ async fn a_hangup_reloads_limits_and_log_level() {
     let folder = Folder::new();
     let server = folder.start();
     let stubs = Stubs::connect(&server, folder.token()).await;
-    let drafts = |name: &'static str, count: usize| (0..count).map(move |number| of_draft(draft(&format!("{name} {number}"))));
-    stubs.submit_message(drafts("before", 1_000).collect()).await.unwrap();
-    stubs.submit_message(drafts("more", 1_000).collect()).await.unwrap();
+    let drafts = |name: &'static str, count: usize| {
+        (0..count).map(move |number| of_draft(draft(&format!("{name} {number}"))))
+    };
+    stubs
+        .submit_message(drafts("before", 1_000).collect())
+        .await
+        .unwrap();
+    stubs
+        .submit_message(drafts("more", 1_000).collect())
+        .await
+        .unwrap();
     assert!(!server.said().contains("DEBUG"), "debug is not the default");
 
     folder.set("limits.organization.burst_records", "1000");
@@ -209,20 +265,36 @@ async fn a_hangup_reloads_limits_and_log_level() {
     folder.set("listen.http", "\"127.0.0.1:1\"");
     server.signal(Signal::HUP);
     server.await_said("limits and log level are reloaded");
-    assert!(server.said().contains("takes effect at the next start"), "{}", server.said());
-    stubs.submit_message(drafts("burst", 1_000).collect()).await.unwrap();
+    assert!(
+        server.said().contains("takes effect at the next start"),
+        "{}",
+        server.said()
+    );
+    stubs
+        .submit_message(drafts("burst", 1_000).collect())
+        .await
+        .unwrap();
     let refused = stubs.submit(of_draft(draft("too soon"))).await.unwrap_err();
-    assert_eq!((refused.code(), reason(&refused).as_str()), (Code::ResourceExhausted, "RATE_LIMIT"));
+    assert_eq!(
+        (refused.code(), reason(&refused).as_str()),
+        (Code::ResourceExhausted, "RATE_LIMIT")
+    );
     server.await_said("DEBUG");
 
     // A mistake changes nothing.
     folder.set("limits.organization.records_per_second", "\"many\"");
     server.signal(Signal::HUP);
     server.await_said("the configuration was not reloaded; the old one stays in force");
-    assert!(server.said().contains("limits.organization.records_per_second"), "{}", server.said());
+    assert!(
+        server.said().contains("limits.organization.records_per_second"),
+        "{}",
+        server.said()
+    );
     folder.set("limits.organization.records_per_second", "100000");
     server.signal(Signal::HUP);
-    await_until("the new limits are in force", || server.said().matches("limits and log level are reloaded").count() == 2);
+    await_until("the new limits are in force", || {
+        server.said().matches("limits and log level are reloaded").count() == 2
+    });
     stubs.submit(of_draft(draft("too soon"))).await.unwrap();
 }
 
@@ -233,19 +305,28 @@ fn without_tls_only_this_machine_is_served() {
         let refused = folder.start_with(&[flag, "0.0.0.0:0"]).err().expect("refused");
         assert_eq!(refused.status.code(), Some(78), "{}", refused.said);
         let key = format!("listen.{}", &flag[2..]);
-        assert!(refused.said.contains(&key) && refused.said.contains("loopback"), "{}", refused.said);
+        assert!(
+            refused.said.contains(&key) && refused.said.contains("loopback"),
+            "{}",
+            refused.said
+        );
     }
     let unknown = folder.dir().join("trialseal.toml");
     let text = fs::read_to_string(&unknown).unwrap();
     fs::write(&unknown, format!("colour = \"red\"\n{text}")).unwrap();
     let refused = folder.start_with(&[]).err().expect("refused");
-    assert!(refused.said.contains("colour") && refused.said.contains("trialseal.toml"), "{}", refused.said);
+    assert!(
+        refused.said.contains("colour") && refused.said.contains("trialseal.toml"),
+        "{}",
+        refused.said
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tls() {
     let folder = Folder::new();
-    let certified = rcgen::generate_simple_self_signed(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+    let certified =
+        rcgen::generate_simple_self_signed(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
     let pem = certified.cert.pem();
     let (certificate, key) = (folder.dir().join("certificate.pem"), folder.dir().join("key.pem"));
     fs::write(&certificate, &pem).unwrap();
@@ -265,19 +346,34 @@ async fn tls() {
         Client::connect_with(&endpoint, folder.token(), folder.trust(), options).await
     };
     let client = connect(Some(&pem)).await.expect("the certificate is trusted");
-    client.submit(&caller::event("over TLS").draft().unwrap()).await.unwrap();
+    client
+        .submit(&caller::event("over TLS").draft().unwrap())
+        .await
+        .unwrap();
     assert_eq!(client.log().as_str(), ORIGIN);
     // Without that root, with another one, and in clear text: nobody is served.
-    let other = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap().cert.pem();
+    let other = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()])
+        .unwrap()
+        .cert
+        .pem();
     for ca in [None, Some(other.as_str())] {
-        assert!(matches!(connect(ca).await.err(), Some(ClientError::NoAnswer { .. })));
+        assert!(matches!(
+            connect(ca).await.err(),
+            Some(ClientError::NoAnswer { .. })
+        ));
     }
-    let plain = tonic::transport::Channel::from_shared(format!("http://localhost:{}", server.grpc.port())).unwrap();
+    let plain =
+        tonic::transport::Channel::from_shared(format!("http://localhost:{}", server.grpc.port())).unwrap();
     if let Ok(channel) = plain.connect().await {
         let mut log = v1::log_client::LogClient::new(channel);
-        log.get_checkpoint(v1::GetCheckpointRequest {}).await.expect_err("nothing is answered in clear text");
+        log.get_checkpoint(v1::GetCheckpointRequest {})
+            .await
+            .expect_err("nothing is answered in clear text");
     }
-    assert!(http::try_get(server.http, "/healthz").is_err(), "HTTP speaks TLS as well");
+    assert!(
+        http::try_get(server.http, "/healthz").is_err(),
+        "HTTP speaks TLS as well"
+    );
     // A key that others can read is refused.
     server.terminate();
     set_mode(&key, 0o644);
@@ -309,11 +405,24 @@ fn the_operators_socket_and_private_folders_are_the_users_own() {
     for private in ["data/private", "data/journal", "data/index", "keys", "signer"] {
         let path = folder.dir().join(private);
         if path.exists() {
-            assert_eq!(fs::metadata(&path).unwrap().mode() & 0o077, 0, "{private} is open to others");
+            assert_eq!(
+                fs::metadata(&path).unwrap().mode() & 0o077,
+                0,
+                "{private} is open to others"
+            );
         }
     }
-    for (path, _) in folder.files_below("keys").iter().filter(|(path, _)| !path.ends_with("log.pub")) {
-        assert_eq!(fs::metadata(path).unwrap().mode() & 0o077, 0, "{}", path.display());
+    for (path, _) in folder
+        .files_below("keys")
+        .iter()
+        .filter(|(path, _)| !path.ends_with("log.pub"))
+    {
+        assert_eq!(
+            fs::metadata(path).unwrap().mode() & 0o077,
+            0,
+            "{}",
+            path.display()
+        );
     }
     // public/ and private/ may not lie inside one another.
     drop(server);
@@ -327,5 +436,9 @@ fn a_command_without_its_notary_says_so() {
     let folder = Folder::new();
     let output = folder.operator(&["token", "issue", "acme", "m-4k2v9"]);
     assert_eq!(output.status.code(), Some(69), "{}", programs::said(&output));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("is it running?"), "{}", programs::said(&output));
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("is it running?"),
+        "{}",
+        programs::said(&output)
+    );
 }

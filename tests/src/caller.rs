@@ -7,8 +7,8 @@ use tonic::metadata::MetadataValue;
 use tonic::transport::Channel;
 use tonic::{Request, Status};
 use trialseal::{
-    Class, Client, ClientError, ClientOptions, Draft, Enrolment, Event, ListFilter, Meaning, MemberKey, Prepared,
-    RecordPlace, RetryPolicy, Role, Signatory, SignerKind, Submission, Token,
+    Class, Client, ClientError, ClientOptions, Draft, Enrolment, Event, ListFilter, Meaning, MemberKey,
+    Prepared, RecordPlace, RetryPolicy, Role, Signatory, SignerKind, Submission, Token,
 };
 use trialseal_core::hash::sha256;
 use trialseal_core::record::What;
@@ -25,7 +25,10 @@ const ANSWER_BYTES_MAX: usize = 32 << 20;
 /// A policy that tries once: what a retry would hide is to be seen.
 #[must_use]
 pub fn one_try() -> RetryPolicy {
-    RetryPolicy { deadline: Duration::ZERO, ..RetryPolicy::default() }
+    RetryPolicy {
+        deadline: Duration::ZERO,
+        ..RetryPolicy::default()
+    }
 }
 
 /// Connects the SDK, which tries every call once.
@@ -33,7 +36,10 @@ pub fn one_try() -> RetryPolicy {
 /// # Errors
 /// As [`Client::connect_with`].
 pub async fn connect(folder: &Folder, server: &Server, token: &Token) -> Result<Client, ClientError> {
-    let options = ClientOptions { retry: one_try(), ..ClientOptions::default() };
+    let options = ClientOptions {
+        retry: one_try(),
+        ..ClientOptions::default()
+    };
     Client::connect_with(&server.endpoint(), token, folder.trust(), options).await
 }
 
@@ -42,7 +48,9 @@ pub async fn connect(folder: &Folder, server: &Server, token: &Token) -> Result<
 /// # Panics
 /// If it cannot.
 pub async fn client(folder: &Folder, server: &Server) -> Client {
-    connect(folder, server, folder.token()).await.expect("the SDK connects")
+    connect(folder, server, folder.token())
+        .await
+        .expect("the SDK connects")
 }
 
 /// Who signs with `key`, whose enrolment is looked up.
@@ -51,18 +59,35 @@ pub async fn client(folder: &Folder, server: &Server) -> Client {
 /// If the key is not enrolled.
 pub async fn signatory(client: &Client, key: MemberKey) -> Signatory {
     let enrolment = enrolment(client, &key).await.expect("the key is enrolled");
-    Signatory { key, name: "Jane Doe".to_owned(), kind: SignerKind::Person, enrolment }
+    Signatory {
+        key,
+        name: "Jane Doe".to_owned(),
+        kind: SignerKind::Person,
+        enrolment,
+    }
 }
 
 async fn enrolment(client: &Client, key: &MemberKey) -> Option<Enrolment> {
     let register = format!("org:{}", key.organization()).parse().unwrap();
-    let page = client.list(&register, &ListFilter::default(), None).await.expect("the accounts can be listed");
+    let page = client
+        .list(&register, &ListFilter::default(), None)
+        .await
+        .expect("the accounts can be listed");
     for summary in page.records {
         let receipt = client.receipt(&RecordPlace::Index(summary.index)).await.unwrap();
-        let what = receipt.record().what.shown().map(|part| What::parse(part.text.as_bytes()).unwrap());
-        let vkey = what.and_then(|what| what.account).and_then(|account| account.vkey);
+        let what = receipt
+            .record()
+            .what
+            .shown()
+            .map(|part| What::parse(part.text.as_bytes()).unwrap());
+        let vkey = what
+            .and_then(|what| what.account)
+            .and_then(|account| account.vkey);
         if vkey.as_ref() == Some(key.verifier()) {
-            return Some(Enrolment { index: summary.index, record: receipt.record().leaves().root() });
+            return Some(Enrolment {
+                index: summary.index,
+                record: receipt.record().leaves().root(),
+            });
         }
     }
     None
@@ -90,14 +115,24 @@ impl Stubs {
     /// # Panics
     /// If nobody answers.
     pub async fn connect(server: &Server, token: &Token) -> Self {
-        let channel = Channel::from_shared(server.endpoint()).unwrap().connect().await.expect("the notary answers");
-        Self { channel, token: Some(token.clone()) }
+        let channel = Channel::from_shared(server.endpoint())
+            .unwrap()
+            .connect()
+            .await
+            .expect("the notary answers");
+        Self {
+            channel,
+            token: Some(token.clone()),
+        }
     }
 
     /// The same connection for another account, or for nobody.
     #[must_use]
     pub fn as_if(&self, token: Option<&Token>) -> Self {
-        Self { channel: self.channel.clone(), token: token.cloned() }
+        Self {
+            channel: self.channel.clone(),
+            token: token.cloned(),
+        }
     }
 
     /// Service `Notary`.
@@ -117,7 +152,9 @@ impl Stubs {
         let mut request = Request::new(message);
         if let Some(token) = &self.token {
             let header = format!("Bearer {}", *token.to_text());
-            request.metadata_mut().insert("authorization", MetadataValue::try_from(header).unwrap());
+            request
+                .metadata_mut()
+                .insert("authorization", MetadataValue::try_from(header).unwrap());
         }
         request
     }
@@ -139,7 +176,11 @@ impl Stubs {
         submissions: Vec<v1::SubmitRequest>,
     ) -> Result<v1::SubmitStreamResponse, Status> {
         let message = tokio_stream::iter([v1::SubmitStreamRequest { submissions }]);
-        let mut answers = self.notary().submit_stream(self.request(message)).await?.into_inner();
+        let mut answers = self
+            .notary()
+            .submit_stream(self.request(message))
+            .await?
+            .into_inner();
         let answer = answers.message().await?;
         answer.ok_or_else(|| Status::unavailable("the stream ended without an answer"))
     }
@@ -149,8 +190,19 @@ impl Stubs {
     /// # Panics
     /// If the notary does not say.
     pub async fn log_size(&self) -> u64 {
-        let answer = self.log().get_checkpoint(v1::GetCheckpointRequest {}).await.expect("a checkpoint");
-        answer.into_inner().checkpoint.lines().nth(1).unwrap().parse().unwrap()
+        let answer = self
+            .log()
+            .get_checkpoint(v1::GetCheckpointRequest {})
+            .await
+            .expect("a checkpoint");
+        answer
+            .into_inner()
+            .checkpoint
+            .lines()
+            .nth(1)
+            .unwrap()
+            .parse()
+            .unwrap()
     }
 }
 
@@ -170,7 +222,9 @@ pub fn draft(name: &str) -> v1::Draft {
 /// The request for a draft.
 #[must_use]
 pub fn of_draft(draft: v1::Draft) -> v1::SubmitRequest {
-    v1::SubmitRequest { submission: Some(v1::submit_request::Submission::Draft(draft)) }
+    v1::SubmitRequest {
+        submission: Some(v1::submit_request::Submission::Draft(draft)),
+    }
 }
 
 /// The request for a signed submission of the SDK.
@@ -178,7 +232,10 @@ pub fn of_draft(draft: v1::Draft) -> v1::SubmitRequest {
 pub fn of_prepared(prepared: &Prepared) -> v1::SubmitRequest {
     let part = |part: &trialseal_core::receipt::ShownPart| {
         let salt = Bytes::copy_from_slice(part.salt.as_bytes());
-        Some(v1::PreparedPart { salt, text: Bytes::copy_from_slice(part.text.as_bytes()) })
+        Some(v1::PreparedPart {
+            salt,
+            text: Bytes::copy_from_slice(part.text.as_bytes()),
+        })
     };
     let prepared = v1::Prepared {
         what: part(prepared.what()),
@@ -186,7 +243,9 @@ pub fn of_prepared(prepared: &Prepared) -> v1::SubmitRequest {
         why: part(prepared.why()),
         note: prepared.note().to_owned(),
     };
-    v1::SubmitRequest { submission: Some(v1::submit_request::Submission::Prepared(prepared)) }
+    v1::SubmitRequest {
+        submission: Some(v1::submit_request::Submission::Prepared(prepared)),
+    }
 }
 
 /// The request for a simple draft of the SDK, whose fields are those of [`event`].

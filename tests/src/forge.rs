@@ -101,11 +101,24 @@ impl Forgery {
     pub fn sign(&self, key: &Ed25519SigningKey) -> v1::Prepared {
         let [what, who, why] = [&self.what, &self.who, &self.why].map(|text| (rand::random(), text.clone()));
         let leaf = |tag, (salt, text): &([u8; 32], Vec<u8>)| salted_leaf(tag, &Salt::from_bytes(*salt), text);
-        let note = self.note(leaf(Tag::What, &what), leaf(Tag::Who, &who), leaf(Tag::Why, &why), key);
+        let note = self.note(
+            leaf(Tag::What, &what),
+            leaf(Tag::Who, &who),
+            leaf(Tag::Why, &why),
+            key,
+        );
         let part = |(salt, text): ([u8; 32], Vec<u8>)| {
-            Some(v1::PreparedPart { salt: Bytes::copy_from_slice(&salt), text: Bytes::from(text) })
+            Some(v1::PreparedPart {
+                salt: Bytes::copy_from_slice(&salt),
+                text: Bytes::from(text),
+            })
         };
-        v1::Prepared { what: part(what), who: part(who), why: part(why), note }
+        v1::Prepared {
+            what: part(what),
+            who: part(who),
+            why: part(why),
+            note,
+        }
     }
 
     fn note(&self, what: Hash, who: Hash, why: Hash, key: &Ed25519SigningKey) -> String {
@@ -124,7 +137,9 @@ impl Forgery {
 /// The request for it.
 #[must_use]
 pub fn of(prepared: v1::Prepared) -> v1::SubmitRequest {
-    v1::SubmitRequest { submission: Some(v1::submit_request::Submission::Prepared(prepared)) }
+    v1::SubmitRequest {
+        submission: Some(v1::submit_request::Submission::Prepared(prepared)),
+    }
 }
 
 /// A JSON string.

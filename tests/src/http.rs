@@ -18,7 +18,10 @@ impl Answer {
     /// The value of a header field.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&str> {
-        self.header.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+        self.header
+            .iter()
+            .find(|(own, _)| own == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The body as text.
@@ -43,7 +46,10 @@ pub fn get(address: SocketAddr, path: &str) -> Answer {
 /// If the connection fails or breaks.
 pub fn try_get(address: SocketAddr, path: &str) -> std::io::Result<Answer> {
     let mut stream = TcpStream::connect(address)?;
-    write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n"
+    )?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;
     parse(&bytes).ok_or_else(|| std::io::Error::other("the answer is cut short"))

@@ -20,7 +20,9 @@ pub fn python() -> Option<PathBuf> {
 /// # Panics
 /// If the verifier does not accept one of them, or finds another number of receipts.
 pub fn verify_folder(test: &str, log_pub: &Path, folder: &Path, receipts: usize) {
-    run(test, receipts, log_pub, |command| command.arg("--folder").arg(folder));
+    run(test, receipts, log_pub, |command| {
+        command.arg("--folder").arg(folder)
+    });
 }
 
 /// Verifies receipts without files.
@@ -33,11 +35,18 @@ pub fn verify_receipts(test: &str, log_pub: &Path, receipts: &[PathBuf]) {
 
 fn run(test: &str, cases: usize, log_pub: &Path, arguments: impl FnOnce(&mut Command) -> &mut Command) {
     let Some(python) = python() else {
-        not_run(test, cases, "no Python with `cryptography` (TRIALSEAL_PYTHON, or `venv` in the target folder)");
+        not_run(
+            test,
+            cases,
+            "no Python with `cryptography` (TRIALSEAL_PYTHON, or `venv` in the target folder)",
+        );
         return;
     };
     let mut command = Command::new(python);
-    command.arg(repository("tests/independent/verify_receipt.py")).arg("--log-pub").arg(log_pub);
+    command
+        .arg(repository("tests/independent/verify_receipt.py"))
+        .arg("--log-pub")
+        .arg(log_pub);
     let said = must(arguments(&mut command));
     assert_eq!(said.lines().count(), cases, "{said}");
     assert!(said.lines().all(|line| line.ends_with(": PASSED")), "{said}");

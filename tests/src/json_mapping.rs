@@ -27,21 +27,31 @@ pub fn receipt(receipt: &v1::Receipt) -> String {
 fn part(part: Option<&v1::Part>) -> Value {
     let Some(part) = part else { return Value::Null };
     let salt = part.salt.as_ref().map(|salt| base64_encode(salt));
-    fields([("salt", salt), ("text", part.text.clone()), ("withheld", part.withheld.clone())])
+    fields([
+        ("salt", salt),
+        ("text", part.text.clone()),
+        ("withheld", part.withheld.clone()),
+    ])
 }
 
 fn submission(submission: &v1::Submission) -> Value {
-    fields([("note", submission.note.clone()), ("withheld", submission.withheld.clone())])
+    fields([
+        ("note", submission.note.clone()),
+        ("withheld", submission.withheld.clone()),
+    ])
 }
 
 fn evidence(evidence: &v1::Evidence) -> Value {
     let timestamps = evidence.timestamps.iter();
-    let timestamps: Vec<Value> =
-        timestamps.map(|one| json!({"token": base64_encode(&one.token), "type": one.r#type})).collect();
+    let timestamps: Vec<Value> = timestamps
+        .map(|one| json!({"token": base64_encode(&one.token), "type": one.r#type}))
+        .collect();
     json!({"proof": evidence.proof, "timestamps": timestamps})
 }
 
 fn fields<const N: usize>(fields: [(&str, Option<String>); N]) -> Value {
-    let set = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), Value::String(value?))));
+    let set = fields
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), Value::String(value?))));
     Value::Object(set.collect::<Map<_, _>>())
 }

@@ -27,7 +27,11 @@ impl LogKeys {
     #[must_use]
     pub fn of(folder: &Folder) -> Self {
         let text = std::fs::read_to_string(folder.log_pub()).unwrap();
-        Self(text.lines().map(|line| VerifierKey::parse(line).unwrap()).collect())
+        Self(
+            text.lines()
+                .map(|line| VerifierKey::parse(line).unwrap())
+                .collect(),
+        )
     }
 
     /// Reads a checkpoint that both keys must have signed.
@@ -37,7 +41,9 @@ impl LogKeys {
     #[must_use]
     pub fn checkpoint(&self, note: &str) -> Checkpoint {
         let signed = SignedNote::parse(note).expect("a signed note");
-        let lines = signed.verify(&self.0).expect("every line by a known key verifies");
+        let lines = signed
+            .verify(&self.0)
+            .expect("every line by a known key verifies");
         assert_eq!(lines.len(), 2, "both lines are there: {note}");
         let checkpoint = Checkpoint::parse(signed.text()).expect("a checkpoint");
         assert_eq!(checkpoint.origin.as_str(), ORIGIN);
@@ -50,7 +56,11 @@ impl LogKeys {
 /// # Panics
 /// If it does not tell, or it does not verify.
 pub async fn newest(stubs: &Stubs, keys: &LogKeys) -> Checkpoint {
-    let answer = stubs.log().get_checkpoint(v1::GetCheckpointRequest {}).await.expect("a checkpoint");
+    let answer = stubs
+        .log()
+        .get_checkpoint(v1::GetCheckpointRequest {})
+        .await
+        .expect("a checkpoint");
     keys.checkpoint(&answer.into_inner().checkpoint)
 }
 
@@ -59,9 +69,22 @@ pub async fn newest(stubs: &Stubs, keys: &LogKeys) -> Checkpoint {
 /// # Panics
 /// If it is not.
 pub async fn check_consistent(stubs: &Stubs, old: &Checkpoint, new: &Checkpoint) {
-    assert!(old.size <= new.size, "the log went back from {} to {}", old.size, new.size);
-    let request = v1::GetConsistencyProofRequest { old_size: old.size.get(), new_size: new.size.get() };
-    let answer = stubs.log().get_consistency_proof(request).await.expect("a proof").into_inner();
+    assert!(
+        old.size <= new.size,
+        "the log went back from {} to {}",
+        old.size,
+        new.size
+    );
+    let request = v1::GetConsistencyProofRequest {
+        old_size: old.size.get(),
+        new_size: new.size.get(),
+    };
+    let answer = stubs
+        .log()
+        .get_consistency_proof(request)
+        .await
+        .expect("a proof")
+        .into_inner();
     let proof = hashes(&answer.hashes);
     verify_consistency(old.size, &old.root, new.size, &new.root, &proof)
         .unwrap_or_else(|error| panic!("sizes {} and {}: {error}", old.size, new.size));
@@ -80,11 +103,24 @@ pub async fn check_included(
     index: LogIndex,
     checkpoint: &Checkpoint,
 ) -> Result<(), Status> {
-    let request = v1::GetInclusionProofRequest { index: index.get(), size: checkpoint.size.get() };
+    let request = v1::GetInclusionProofRequest {
+        index: index.get(),
+        size: checkpoint.size.get(),
+    };
     let answer = stubs.log().get_inclusion_proof(request).await?.into_inner();
-    assert_eq!(answer.leaf_hash, leaf.as_bytes().as_slice(), "the leaf at index {index}");
-    verify_inclusion(*leaf, index, checkpoint.size, &hashes(&answer.hashes), &checkpoint.root)
-        .unwrap_or_else(|error| panic!("entry {index} below {}: {error}", checkpoint.size));
+    assert_eq!(
+        answer.leaf_hash,
+        leaf.as_bytes().as_slice(),
+        "the leaf at index {index}"
+    );
+    verify_inclusion(
+        *leaf,
+        index,
+        checkpoint.size,
+        &hashes(&answer.hashes),
+        &checkpoint.root,
+    )
+    .unwrap_or_else(|error| panic!("entry {index} below {}: {error}", checkpoint.size));
     Ok(())
 }
 
@@ -122,9 +158,16 @@ impl WholeLog {
             range.append(leaf_hash(entry)).unwrap();
         }
         assert_eq!(range.size(), size);
-        assert_eq!(range.root(), checkpoint.root, "the root over the entries of size {size}");
+        assert_eq!(
+            range.root(),
+            checkpoint.root,
+            "the root over the entries of size {size}"
+        );
         let from_tiles = nodes::root(size, &Tiles::fetch(address, size)).unwrap();
-        assert_eq!(from_tiles, checkpoint.root, "the root over the tiles of size {size}");
+        assert_eq!(
+            from_tiles, checkpoint.root,
+            "the root over the tiles of size {size}"
+        );
         Self { checkpoint, entries }
     }
 }
@@ -139,7 +182,10 @@ impl Tiles {
             for (index, width) in tiles(level, size) {
                 let bytes = file(address, &TilePath::Hashes { level, index, width });
                 assert_eq!(bytes.len(), 32 * usize::from(width.get()));
-                let hashes = bytes.chunks(32).map(|hash| Hash::from_slice(hash).unwrap()).collect();
+                let hashes = bytes
+                    .chunks(32)
+                    .map(|hash| Hash::from_slice(hash).unwrap())
+                    .collect();
                 found.insert((level, index), hashes);
             }
         }
@@ -151,7 +197,7 @@ impl NodeSource for Tiles {
     type Error = String;
 
     fn node(&self, level: u8, index: u64) -> Result<Hash, String> {
-        if level % 8 == 0 {
+        if level.is_multiple_of(8) {
             let tile = self.0.get(&(level / 8, index / 256));
             let hash = tile.and_then(|tile| tile.get(usize::try_from(index % 256).unwrap()));
             if let Some(hash) = hash {
@@ -160,7 +206,10 @@ impl NodeSource for Tiles {
         }
         // Between the levels that tiles store, or above the last tile.
         let below = level.checked_sub(1).ok_or_else(|| format!("no leaf {index}"))?;
-        Ok(trialseal_core::merkle::node_hash(&self.node(below, 2 * index)?, &self.node(below, 2 * index + 1)?))
+        Ok(trialseal_core::merkle::node_hash(
+            &self.node(below, 2 * index)?,
+            &self.node(below, 2 * index + 1)?,
+        ))
     }
 }
 

@@ -44,7 +44,10 @@ impl Folder {
     pub fn new() -> Self {
         let temporary = tempfile::tempdir().expect("a temporary folder");
         let folder = Self::below(temporary.path());
-        Self { _temporary: Some(temporary), ..folder }
+        Self {
+            _temporary: Some(temporary),
+            ..folder
+        }
     }
 
     /// A new log in `parent/notary`; the passphrase lies beside it.
@@ -60,7 +63,15 @@ impl Folder {
             Command::new(programs::server())
                 // So that a log can be made on a disk that is meant to be small.
                 .env("TRIALSEAL_SERVER_LIMITS__FREE_BYTES_MIN", "0")
-                .args(["init", "--origin", ORIGIN, "--organization", ORGANIZATION, "--member", MEMBER])
+                .args([
+                    "init",
+                    "--origin",
+                    ORIGIN,
+                    "--organization",
+                    ORGANIZATION,
+                    "--member",
+                    MEMBER,
+                ])
                 .args(["--member-key", &key.verifier().to_string()])
                 .args(["--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--dir"])
                 .arg(&dir)
@@ -70,7 +81,13 @@ impl Folder {
                 .arg(&passphrase),
         );
         let token = fs::read_to_string(&token_file).unwrap().parse().unwrap();
-        Self { dir, token, key_seed, starts: AtomicU32::new(0), _temporary: None }
+        Self {
+            dir,
+            token,
+            key_seed,
+            starts: AtomicU32::new(0),
+            _temporary: None,
+        }
     }
 
     /// The notary's folder.
@@ -137,7 +154,8 @@ impl Folder {
     /// With what it said, if it ends instead.
     #[must_use]
     pub fn start(&self) -> Server {
-        self.start_with(&[]).unwrap_or_else(|refused| panic!("the notary does not start: {}", refused.said))
+        self.start_with(&[])
+            .unwrap_or_else(|refused| panic!("the notary does not start: {}", refused.said))
     }
 
     /// Starts the notary with further flags.
@@ -155,8 +173,14 @@ impl Folder {
         let log = self.dir.with_extension(format!("{number}.stderr"));
         let mut command = Command::new(programs::server());
         command.args(["serve", "--dir"]).arg(&self.dir).args(flags);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(File::create(&log).unwrap());
-        Starting { child: command.spawn().expect("the server starts"), log }
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(File::create(&log).unwrap());
+        Starting {
+            child: command.spawn().expect("the server starts"),
+            log,
+        }
     }
 
     /// Runs a command of the operator, e.g. `["member", "revoke", "acme", "m-1"]`.
@@ -171,15 +195,28 @@ impl Folder {
     /// If it fails.
     pub fn must_operate(&self, arguments: &[&str]) -> String {
         let output = self.operator(arguments);
-        assert!(output.status.success(), "{arguments:?}: {}", programs::said(&output));
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            programs::said(&output)
+        );
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     /// Issues a token for a member.
     #[must_use]
     pub fn issue_token(&self, organization: &str, member: &str, days: u32) -> Token {
-        let said = self.must_operate(&["token", "issue", organization, member, "--days", &days.to_string()]);
-        let token = said.split_whitespace().find(|word| word.starts_with("trialseal_"));
+        let said = self.must_operate(&[
+            "token",
+            "issue",
+            organization,
+            member,
+            "--days",
+            &days.to_string(),
+        ]);
+        let token = said
+            .split_whitespace()
+            .find(|word| word.starts_with("trialseal_"));
         token.expect("the command prints the token").parse().unwrap()
     }
 
@@ -188,7 +225,14 @@ impl Folder {
     pub fn enrol(&self, organization: &str, member: &str) -> (MemberKey, Token) {
         self.must_operate(&["organization", "add", organization]);
         let key = member_key(organization, member, &rand::random());
-        self.must_operate(&["member", "add", organization, member, "--key", &key.verifier().to_string()]);
+        self.must_operate(&[
+            "member",
+            "add",
+            organization,
+            member,
+            "--key",
+            &key.verifier().to_string(),
+        ]);
         (key, self.issue_token(organization, member, 1))
     }
 
@@ -200,7 +244,11 @@ impl Folder {
         while let Some(folder) = folders.pop() {
             for entry in fs::read_dir(&folder).unwrap() {
                 let path = entry.unwrap().path();
-                if path.is_dir() { folders.push(path) } else { found.push((path.clone(), fs::read(&path).unwrap())) }
+                if path.is_dir() {
+                    folders.push(path)
+                } else {
+                    found.push((path.clone(), fs::read(&path).unwrap()))
+                }
             }
         }
         found
@@ -250,11 +298,17 @@ impl Starting {
             Ok(line) => Ok(Server::new(self.child, self.log, &line)),
             Err(mpsc::RecvTimeoutError::Disconnected) => {
                 let status = self.child.wait().unwrap();
-                Err(Refused { status, said: fs::read_to_string(&self.log).unwrap() })
+                Err(Refused {
+                    status,
+                    said: fs::read_to_string(&self.log).unwrap(),
+                })
             }
             Err(mpsc::RecvTimeoutError::Timeout) => {
                 let _ = self.child.kill();
-                panic!("the notary is not ready: {}", fs::read_to_string(&self.log).unwrap());
+                panic!(
+                    "the notary is not ready: {}",
+                    fs::read_to_string(&self.log).unwrap()
+                );
             }
         }
     }
@@ -287,7 +341,13 @@ impl Server {
         assert!(line.starts_with("READY "), "{line:?}");
         let (grpc, http) = (field("grpc=").parse().unwrap(), field("http=").parse().unwrap());
         let size = field("size=").parse().unwrap();
-        Self { child, log, grpc, http, size }
+        Self {
+            child,
+            log,
+            grpc,
+            http,
+            size,
+        }
     }
 
     /// `http://` and the gRPC address.
@@ -364,7 +424,10 @@ pub fn await_until(what: &str, mut happened: impl FnMut() -> bool) {
 /// A member's key from its seed.
 #[must_use]
 pub fn member_key(organization: &str, member: &str, seed: &[u8; 32]) -> MemberKey {
-    let (organization, member) = (OrganizationId::new(organization).unwrap(), MemberId::new(member).unwrap());
+    let (organization, member) = (
+        OrganizationId::new(organization).unwrap(),
+        MemberId::new(member).unwrap(),
+    );
     MemberKey::from_seed(organization, member, seed).unwrap()
 }
 

@@ -22,7 +22,9 @@ pub fn command_line() -> PathBuf {
 #[must_use]
 pub fn target_folder() -> PathBuf {
     let folder = profile_folder();
-    let target = folder.parent().expect("the profile's folder lies in the target folder");
+    let target = folder
+        .parent()
+        .expect("the profile's folder lies in the target folder");
     target.to_owned()
 }
 
@@ -37,7 +39,9 @@ pub fn repository(path: &str) -> PathBuf {
 /// # Panics
 /// If it cannot be started.
 pub fn run(command: &mut Command) -> Output {
-    command.output().unwrap_or_else(|error| panic!("{command:?} cannot be started: {error}"))
+    command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?} cannot be started: {error}"))
 }
 
 /// Runs a program that must succeed, and gives its standard output.
@@ -53,14 +57,19 @@ pub fn must(command: &mut Command) -> String {
 /// Exit status, standard output and error, for messages.
 #[must_use]
 pub fn said(output: &Output) -> String {
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
     format!("{}\nstdout: {out}\nstderr: {err}", output.status)
 }
 
 fn profile_folder() -> PathBuf {
     let test = std::env::current_exe().expect("the test knows its own path");
     let folder = test.ancestors().find(|folder| folder.join("deps").is_dir());
-    folder.unwrap_or_else(|| panic!("{} does not lie in a target folder", test.display())).to_owned()
+    folder
+        .unwrap_or_else(|| panic!("{} does not lie in a target folder", test.display()))
+        .to_owned()
 }
 
 fn program(name: &str) -> PathBuf {

@@ -13,7 +13,9 @@ use crate::caller::Stubs;
 /// The notary's status.
 pub async fn call(stubs: &Stubs, method: &'static str, bytes: &[u8]) -> Result<Bytes, Status> {
     let mut grpc = Grpc::new(stubs.channel.clone());
-    grpc.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
+    grpc.ready()
+        .await
+        .map_err(|error| Status::unavailable(error.to_string()))?;
     let request: Request<Bytes> = stubs.request(Bytes::copy_from_slice(bytes));
     let path = method.parse().expect("a method's path");
     Ok(grpc.unary(request, path, RawCodec).await?.into_inner())
