@@ -1,8 +1,9 @@
-//! Whom a verifier trusts: `trust.toml`.
+//! Whom a verifier trusts: `trust.toml`, or a C2SP tlog-policy.
 //!
 //! It is named on the command line or configured, never looked for beside a receipt.
 
 mod file;
+mod policy;
 mod quorum;
 
 use crate::checkpoint::Origin;
@@ -129,6 +130,38 @@ impl Trust {
         file::read(text)
     }
 
+    /// Reads a C2SP tlog-policy, UTF-8: lines `log <vkey> [<url>]`, `witness <name> <vkey> [<url>]`,
+    /// `group <name> <all|any|k> <member>...` and one `quorum <name|none>`.
+    ///
+    /// Every origin needs an Ed25519 (`0x01`) and an ML-DSA-44 (`0x06`) key. Several keys under one name
+    /// of a witness count once. URLs are not used. A policy knows neither windows of time, nor levels,
+    /// nor drafts: its logs are trusted from `from` on without an end, drafts are not allowed, and
+    /// `require` is `witnessed` where a quorum is named, else `sealed`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, with the line.
+    pub fn parse_tlog_policy(text: &str, from: Instant) -> Result<Self, TrustError> {
+        policy::read(text, from)
+    }
+
+    /// Reads a file that is either a trust file or a tlog-policy. The latter's logs are trusted at all
+    /// times.
+    ///
+    /// It is a tlog-policy if its first line, apart from empty ones and comments, begins with the word
+    /// `log`, `witness`, `group` or `quorum` and no `=` follows: no trust file begins so.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, with the line.
+    pub fn parse_either(text: &str) -> Result<Self, TrustError> {
+        if policy::is_policy(text) {
+            Self::parse_tlog_policy(text, Instant::from_millis(i64::MIN))
+        } else {
+            Self::parse(text)
+        }
+    }
+
     /// Trust in one log, from its `log.pub`: the Ed25519 vkey, then the ML-DSA vkey, a line each.
     /// No quorum, `require = "sealed"`.
     ///
@@ -199,7 +232,10 @@ impl Trust {
     /// from whether an unsigned record is good enough.
     #[must_use]
     pub fn with_drafts_allowed(&self) -> Self {
-        Self { allow_drafts: true, ..self.clone() }
+        Self {
+            allow_drafts: true,
+            ..self.clone()
+        }
     }
 
     /// What is allowed but unwise, a sentence each.

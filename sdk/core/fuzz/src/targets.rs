@@ -153,12 +153,12 @@ pub fn receipt(bytes: &[u8]) {
     }
 }
 
-/// An error in a trust file stands on one of its lines.
+/// An error in a trust file or a tlog-policy stands on one of its lines.
 pub fn trust(bytes: &[u8]) {
     let Ok(text) = core::str::from_utf8(bytes) else {
         return;
     };
-    if let Err(error) = Trust::parse(text) {
+    if let Err(error) = Trust::parse_either(text) {
         assert!((1..=text.matches('\n').count() + 1).contains(&error.line));
     }
 }

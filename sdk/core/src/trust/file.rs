@@ -17,58 +17,58 @@ const MEMBERS_MAX: usize = 256;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+pub(super) struct File {
     #[serde(default)]
-    log: Vec<LogEntry>,
+    pub(super) log: Vec<LogEntry>,
     #[serde(default)]
-    witness: Vec<WitnessEntry>,
+    pub(super) witness: Vec<WitnessEntry>,
     #[serde(default)]
-    group: Vec<GroupEntry>,
+    pub(super) group: Vec<GroupEntry>,
     #[serde(default)]
-    authority: Vec<AuthorityEntry>,
+    pub(super) authority: Vec<AuthorityEntry>,
     #[serde(default)]
-    policy: PolicyEntry,
+    pub(super) policy: PolicyEntry,
 }
 
-type Text = Spanned<String>;
+pub(super) type Text = Spanned<String>;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct LogEntry {
-    origin: Text,
-    ed25519: Text,
-    mldsa: Text,
-    from: Text,
-    until: Option<Text>,
-    ed25519_compromised_at: Option<Text>,
-    mldsa_compromised_at: Option<Text>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WitnessEntry {
-    name: Text,
-    vkeys: Spanned<Vec<Text>>,
+pub(super) struct LogEntry {
+    pub(super) origin: Text,
+    pub(super) ed25519: Text,
+    pub(super) mldsa: Text,
+    pub(super) from: Text,
+    pub(super) until: Option<Text>,
+    pub(super) ed25519_compromised_at: Option<Text>,
+    pub(super) mldsa_compromised_at: Option<Text>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct GroupEntry {
-    name: Text,
-    of: Spanned<Of>,
-    members: Spanned<Vec<Text>>,
+pub(super) struct WitnessEntry {
+    pub(super) name: Text,
+    pub(super) vkeys: Spanned<Vec<Text>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GroupEntry {
+    pub(super) name: Text,
+    pub(super) of: Spanned<Of>,
+    pub(super) members: Spanned<Vec<Text>>,
 }
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Of {
+pub(super) enum Of {
     Number(usize),
     Word(String),
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct AuthorityEntry {
+pub(super) struct AuthorityEntry {
     name: Text,
     roots: Spanned<Vec<Text>>,
     #[serde(default)]
@@ -78,11 +78,11 @@ struct AuthorityEntry {
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct PolicyEntry {
-    quorum: Option<Text>,
-    require: Option<Text>,
+pub(super) struct PolicyEntry {
+    pub(super) quorum: Option<Text>,
+    pub(super) require: Option<Text>,
     #[serde(default)]
-    allow_drafts: bool,
+    pub(super) allow_drafts: bool,
 }
 
 pub(super) fn read(text: &str) -> Result<Trust, TrustError> {
@@ -94,6 +94,12 @@ pub(super) fn read(text: &str) -> Result<Trust, TrustError> {
             .unwrap_or_else(|| "file".to_owned());
         source.error(error.span().unwrap_or(0..0), &key, error.message())
     })?;
+    check(text, &file)
+}
+
+/// Checks the entries of a file with this text.
+pub(super) fn check(text: &str, file: &File) -> Result<Trust, TrustError> {
+    let source = Source(text);
     let mut keys = Keys {
         source,
         seen: Vec::new(),
@@ -107,7 +113,7 @@ pub(super) fn read(text: &str) -> Result<Trust, TrustError> {
         }
         logs.push(log);
     }
-    let quorum = read_quorum(&file, &mut keys)?;
+    let quorum = read_quorum(file, &mut keys)?;
     let authorities = file
         .authority
         .iter()
@@ -158,10 +164,10 @@ pub(super) fn for_log_pub(log_pub: &str, from: Instant, allow_drafts: bool) -> R
 
 /// The text of the file, to say on which line something stands.
 #[derive(Clone, Copy)]
-struct Source<'a>(&'a str);
+pub(super) struct Source<'a>(pub(super) &'a str);
 
 impl Source<'_> {
-    fn error(self, span: Range<usize>, key: &str, problem: &str) -> TrustError {
+    pub(super) fn error(self, span: Range<usize>, key: &str, problem: &str) -> TrustError {
         let before = self.0.as_bytes().get(..span.start).unwrap_or_default();
         let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
         // Messages of the parser may have several lines.

@@ -3,6 +3,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::note::{Ed25519SigningKey, KeyName, MlDsa44SigningKey};
 
+mod policy;
+
 const ORIGIN: &str = "notary.example.org/2026";
 
 fn ed25519(name: &str, seed: u8) -> Ed25519SigningKey {

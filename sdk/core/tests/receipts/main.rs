@@ -10,6 +10,7 @@
 mod bytes;
 mod common;
 mod notary;
+mod policies;
 mod random;
 mod vectors;
 mod verdicts;
