@@ -60,11 +60,7 @@ pub fn verify_consistency(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::merkle::naive::{consistency, leaves, root, spoiled};
-
-    fn size(size: usize) -> LogSize {
-        LogSize::new(size as u64).unwrap()
-    }
+    use crate::merkle::naive::{consistency, leaves, root, size, spoiled};
 
     #[test]
     fn every_pair_of_small_trees() {

@@ -40,16 +40,8 @@ pub fn verify_inclusion(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::merkle::naive::{leaves, path, root, spoiled};
+    use crate::merkle::naive::{index, leaves, path, root, size, spoiled};
     use crate::merkle::{leaf_hash, nodes, nodes::NodeSource};
-
-    fn size(size: usize) -> LogSize {
-        LogSize::new(size as u64).unwrap()
-    }
-
-    fn index(index: usize) -> LogIndex {
-        LogIndex::new(index as u64).unwrap()
-    }
 
     #[test]
     fn every_leaf_of_every_small_tree() {

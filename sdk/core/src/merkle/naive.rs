@@ -2,6 +2,15 @@
 
 use super::{EMPTY_ROOT, leaf_hash, node_hash};
 use crate::hash::Hash;
+use crate::index::{LogIndex, LogSize};
+
+pub(crate) fn size(size: usize) -> LogSize {
+    LogSize::new(size as u64).unwrap()
+}
+
+pub(crate) fn index(index: usize) -> LogIndex {
+    LogIndex::new(index as u64).unwrap()
+}
 
 /// `count` different leaf hashes.
 pub(crate) fn leaves(count: u64) -> Vec<Hash> {

@@ -110,16 +110,8 @@ fn ragged<S: NodeSource>(start: u64, size: u64, source: &S) -> Result<Hash, S::E
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::merkle::naive::{self, Stored};
+    use crate::merkle::naive::{self, Stored, index, size};
     use proptest::prelude::*;
-
-    fn size(size: usize) -> LogSize {
-        LogSize::new(size as u64).unwrap()
-    }
-
-    fn index(index: usize) -> LogIndex {
-        LogIndex::new(index as u64).unwrap()
-    }
 
     #[test]
     fn every_root_and_path_of_every_small_tree() {

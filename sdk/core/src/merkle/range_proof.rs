@@ -313,16 +313,8 @@ fn pair_or_single(nodes: &[Hash]) -> Hash {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::merkle::naive::{self, Stored};
+    use crate::merkle::naive::{self, Stored, index, size};
     use proptest::prelude::*;
-
-    fn size(size: usize) -> LogSize {
-        LogSize::new(size as u64).unwrap()
-    }
-
-    fn index(index: usize) -> LogIndex {
-        LogIndex::new(index as u64).unwrap()
-    }
 
     fn range_before(stored: &Stored, count: usize) -> CompactRange {
         let mut range = CompactRange::new();
