@@ -6,8 +6,7 @@ use core::fmt;
 use core::str::FromStr;
 
 const MILLIS_PER_SECOND: i64 = 1_000;
-const MILLIS_PER_HOUR: i64 = 3_600 * MILLIS_PER_SECOND;
-const MILLIS_PER_DAY: i64 = 24 * MILLIS_PER_HOUR;
+const MILLIS_PER_DAY: i64 = 86_400 * MILLIS_PER_SECOND;
 /// 0000-01-01 and 9999-12-31 in days since 1970-01-01.
 const DAYS_MIN: i64 = -719_528;
 const DAYS_MAX: i64 = 2_932_896;
@@ -128,26 +127,6 @@ impl Date {
     /// Reads `YYYY-MM-DD`.
     pub fn parse(text: &str) -> Result<Self, TimeError> {
         parse_days(text.as_bytes()).map(|days| Self(days as i32))
-    }
-
-    /// 00:00:00.000 of the day in UTC.
-    pub fn first_instant(self) -> Instant {
-        Instant::from_millis(i64::from(self.0) * MILLIS_PER_DAY)
-    }
-
-    /// 23:59:59.999 of the day in UTC.
-    pub fn last_instant(self) -> Instant {
-        Instant::from_millis((i64::from(self.0) + 1) * MILLIS_PER_DAY - 1)
-    }
-
-    /// The first instant at which it is this day anywhere (UTC+14).
-    pub fn first_instant_anywhere(self) -> Instant {
-        self.first_instant().plus_millis(-14 * MILLIS_PER_HOUR)
-    }
-
-    /// The last instant at which it is this day anywhere (UTC-12).
-    pub fn last_instant_anywhere(self) -> Instant {
-        self.last_instant().plus_millis(12 * MILLIS_PER_HOUR)
     }
 }
 
@@ -343,19 +322,5 @@ mod tests {
             assert_eq!(date.to_string(), first.checked_add(span).unwrap().to_string());
             assert_eq!(date.to_string().parse(), Ok(date));
         }
-    }
-
-    #[test]
-    fn a_date_covers_its_whole_day() {
-        let date = Date::parse("2026-03-01").unwrap();
-        assert_eq!(date.first_instant().to_string(), "2026-03-01T00:00:00Z");
-        assert_eq!(date.last_instant().to_string(), "2026-03-01T23:59:59.999Z");
-        assert_eq!(date.first_instant_anywhere().to_string(), "2026-02-28T10:00:00Z");
-        assert_eq!(
-            date.last_instant_anywhere().to_string(),
-            "2026-03-02T11:59:59.999Z"
-        );
-        assert_eq!(date.first_instant().date(), date);
-        assert_eq!(date.last_instant().date(), date);
     }
 }

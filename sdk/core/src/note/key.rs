@@ -179,11 +179,6 @@ impl KeyType {
             Self::MlDsa44 => 2_420,
         }
     }
-
-    /// Whether the blob states a time before the signature.
-    pub const fn is_timestamped(self) -> bool {
-        !matches!(self, Self::Ed25519)
-    }
 }
 
 impl VerifierKey {

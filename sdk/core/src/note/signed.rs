@@ -224,12 +224,6 @@ impl SignedNote {
         &self.lines
     }
 
-    /// The note with one more line at its end.
-    pub fn with_line(mut self, line: SignatureLine) -> Result<Self, NoteError> {
-        self.lines.push(line);
-        Self::new(self.text, self.lines)
-    }
-
     /// Verifies the note with the known keys: lines by unknown keys are ignored, every line whose name
     /// and id match a known key must verify. Returns those lines, in order; there may be none.
     pub fn verify<'k>(
