@@ -347,6 +347,13 @@ mod tests {
         Passphrase::new(text.to_owned())
     }
 
+    /// A new key at `path`, under the passphrase `p`.
+    fn save_new(path: &Path) {
+        let (organization, member) = ids();
+        let key = MemberKey::generate(organization, member).unwrap();
+        key.save(path, &passphrase("p")).unwrap();
+    }
+
     #[test]
     fn a_key_goes_round_and_no_secret_is_shown() {
         let folder = tempfile::tempdir().unwrap();
@@ -378,11 +385,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (one, other) = (folder.path().join("one"), folder.path().join("other"));
         for path in [&one, &other] {
-            let (organization, member) = ids();
-            MemberKey::generate(organization, member)
-                .unwrap()
-                .save(path, &passphrase("p"))
-                .unwrap();
+            save_new(path);
         }
         fs::copy(public_path(&other), public_path(&one)).unwrap();
         assert!(matches!(
@@ -402,11 +405,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("member.key");
-        let (organization, member) = ids();
-        MemberKey::generate(organization, member)
-            .unwrap()
-            .save(&path, &passphrase("p"))
-            .unwrap();
+        save_new(&path);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         assert!(matches!(
@@ -419,11 +418,7 @@ mod tests {
     fn an_unencrypted_key_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("member.key");
-        let (organization, member) = ids();
-        MemberKey::generate(organization, member)
-            .unwrap()
-            .save(&path, &passphrase("p"))
-            .unwrap();
+        save_new(&path);
         for wrong in [
             "",
             "no key",
