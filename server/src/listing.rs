@@ -166,6 +166,7 @@ impl Listing {
     /// rebuild.
     pub fn mark_incomplete(&self) {
         *write_lock(&self.database) = None;
+        self.followed.store(0, Ordering::Release);
     }
 
     /// True if the database failed or was missing, and a rebuild must be started.

@@ -220,6 +220,11 @@ pub fn open(options: OpenOptions) -> Result<Opened, OpenError> {
     fs.create_dir_all(&layout.index, PRIVATE_DIRECTORY)?;
     let (state, snapshot) = read_snapshot(&*fs, &layout)?;
     let listing = Arc::new(Listing::open(&layout.index));
+    // Asked before replay, which begins at the snapshot and brings the listing up to the head without the pages
+    // that were full before.
+    if listing.followed() < snapshot {
+        listing.mark_incomplete();
+    }
     let mut replay = Replay {
         fs: Arc::clone(&fs),
         layout: layout.clone(),
@@ -265,9 +270,6 @@ pub fn open(options: OpenOptions) -> Result<Opened, OpenError> {
         &layout.signer_state,
         &view,
     )?;
-    if listing.followed() < snapshot {
-        listing.mark_incomplete();
-    }
     publisher.keep(journal.keeper());
     let sealer = Sealer::new(signer.origin().clone(), state, edge, remembered, salts);
     Ok(Opened {
