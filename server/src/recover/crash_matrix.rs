@@ -124,7 +124,8 @@ fn script(log: &TestLog, known: &Mutex<Known>) -> Result<(), String> {
     for person in [&person, &other] {
         for change in crate::testing::account_changes(person, trialseal_core::time::Instant::from_millis(0)) {
             let admitted = steps.admit_account(change);
-            known_to(known).acknowledge(&*steps.seal_new(vec![admitted])?);
+            let sealed = steps.seal_new(vec![admitted])?;
+            known_to(known).acknowledge(&sealed);
         }
     }
     known_to(known).enrolled = true;
@@ -135,7 +136,8 @@ fn script(log: &TestLog, known: &Mutex<Known>) -> Result<(), String> {
             .map(|number| admit(&steps, &person, *number))
             .collect();
         known_to(known).in_flight = numbers;
-        known_to(known).acknowledge(&*steps.seal_new(admitted)?);
+        let sealed = steps.seal_new(admitted)?;
+        known_to(known).acknowledge(&sealed);
         if let Err(error) = steps.publish() {
             // The program goes on after a failed round, unless files contradict the log.
             assert!(!error.to_string().contains("other contents"), "{error}");
@@ -147,7 +149,8 @@ fn script(log: &TestLog, known: &Mutex<Known>) -> Result<(), String> {
         if batch == BATCHES / 2 {
             let (organization, member) = (other.organization.clone(), other.member.clone());
             let admitted = steps.admit_account(AccountChange::MemberRevoked { organization, member });
-            known_to(known).acknowledge(&*steps.seal_new(vec![admitted])?);
+            let sealed = steps.seal_new(vec![admitted])?;
+            known_to(known).acknowledge(&sealed);
         }
     }
     Ok(())
