@@ -1,3 +1,5 @@
+mod every_key;
+
 use proptest::prelude::*;
 
 use super::form::check_form;
@@ -9,11 +11,13 @@ use crate::identifiers::{
 };
 use crate::index::{LogIndex, Sequence};
 use crate::note::{Ed25519SigningKey, KeyName, VerifierKey};
-use crate::time::{Date, Instant};
+use crate::time::{Date, Instant, TimeError};
 use crate::vocabulary::{
     AccountType, Basis, Blind, Class, Decision, ErasablePart, Event, Meaning, Purpose, Rel, Role, SignerKind,
     TransferMode,
 };
+
+use every_key::full;
 
 fn vkey(name: &str) -> VerifierKey {
     Ed25519SigningKey::from_seed(KeyName::new(name).unwrap(), [7; 32])
@@ -35,95 +39,6 @@ fn date(text: &str) -> Date {
 
 fn what(register: &str, class: Class, event: Event) -> What {
     What::new(RegisterName::parse(register).unwrap(), class, event)
-}
-
-/// Every key that can stand in a `what`.
-fn full() -> What {
-    let mut what = what("trial:NCT04573309", Class::Opinion, Event::Decided);
-    what.version = Some(VersionCode::new("2.0").unwrap());
-    what.manifest = Some(ManifestCommitment {
-        items: 3,
-        root: sha256(b"root"),
-    });
-    what.links = vec![
-        Link {
-            rel: Rel::DecidesOn,
-            record: id("a"),
-            index: index(4),
-            log: None,
-        },
-        Link {
-            rel: Rel::Under,
-            record: id("b"),
-            index: index(0),
-            log: Some(Origin::new("n.example/1").unwrap()),
-        },
-    ];
-    let code = |text: &str| vec![Code::new(text).unwrap()];
-    what.scope = Some(Scope::Only(Box::new(Scopes {
-        sites: code("101"),
-        countries: vec![Country::new("DE").unwrap()],
-        visits: code("V1"),
-        forms: code("AE"),
-        datasets: code("ADSL"),
-    })));
-    what.purpose = Some(Purpose::Final);
-    what.sealed = Some(false);
-    what.decision = Some(Decision::ApprovedWithConditions);
-    what.affects = code("consent");
-    what.basis = Some(Basis::Signed);
-    what.declared_at = Some(Declared::At(Instant::parse("2026-05-02T09:17:04Z").unwrap()));
-    what.document_date = Some(date("2026-05-01"));
-    what.decided_on = Some(date("2026-05-02"));
-    what.valid_from = Some(date("2026-05-02"));
-    what.valid_until = Some(date("2027-05-02"));
-    what.tz = Some(TimeZoneName::new("Europe/Berlin").unwrap());
-    what.source = Some(Source {
-        repository: Some(Reference::new("https://git.example.org/a").unwrap()),
-        commit: Some(Reference::new("0a1b2c3").unwrap()),
-        dirty: Some(false),
-        run: Some(Reference::new("8842").unwrap()),
-    });
-    what.transfer = Some(Transfer {
-        series: Some(Code::new("lab-a").unwrap()),
-        number: Some(4),
-        mode: Some(TransferMode::Incremental),
-        test: Some(true),
-    });
-    what.consent = Some(Consent {
-        kind: Some(Code::new("main").unwrap()),
-        count: Some(12),
-        from: Some(date("2026-01-01")),
-    });
-    what.retain_until = Some(date("2051-01-01"));
-    what.seen = Some(Seen {
-        sequence: Sequence::FIRST,
-        record: id("s"),
-        index: index(9),
-    });
-    what.account = Some(Account {
-        account_type: AccountType::Key,
-        id: MemberId::new("m-1").unwrap(),
-        vkey: Some(vkey("acme/m-1")),
-        token_sha256: None,
-        expires: Some(Instant::parse("2027-01-01T00:00:00Z").unwrap()),
-        kind: Some(Code::new("person").unwrap()),
-        grade: Some(IdentityGrade::OperatorChecked),
-    });
-    what.grant = Some(Grant {
-        organization: OrganizationId::new("acme").unwrap(),
-        member: MemberId::new("m-1").unwrap(),
-        role: Role::Statistician,
-        blind: Blind::Blinded,
-        expires: None,
-    });
-    what.erased = Some(Erased {
-        record: id("e"),
-        index: index(3),
-        parts: vec![ErasablePart::Who, ErasablePart::Why],
-    });
-    what.extensions = vec![("x-note".to_owned(), Value::Integer(1))];
-    what
 }
 
 fn fields_of(violations: &[FieldViolation]) -> Vec<&str> {
@@ -467,6 +382,22 @@ fn what_the_authority_table_names_cannot_be_a_draft() {
 }
 
 #[test]
+fn a_time_that_is_stated_is_an_instant_or_a_date() {
+    for text in ["2026-05-02", "2026-05-02T09:17:04Z", "2026-05-02T09:17:04.500Z"] {
+        assert_eq!(text.parse::<Declared>().unwrap().to_string(), text);
+    }
+    for (text, error) in [
+        ("2026-05", TimeError::DateForm),
+        ("", TimeError::DateForm),
+        ("2026-05-02T", TimeError::InstantForm),
+        ("2026-05-02 09:17:04Z", TimeError::DateForm),
+        ("2026-02-30", TimeError::NoSuchDay),
+    ] {
+        assert_eq!(text.parse::<Declared>(), Err(error), "{text:?}");
+    }
+}
+
+#[test]
 fn accounts_stand_only_in_their_organisations_register() {
     let account = |account_type, id: &str| Account {
         account_type,
@@ -487,56 +418,27 @@ fn accounts_stand_only_in_their_organisations_register() {
             .collect();
         assert_eq!(fields, expected);
     };
+    let (acme, trial) = ("org:acme", "trial:NCT04573309");
+    let (organisation, member) = (Class::Organisation, Class::Member);
     check(
-        "org:acme",
-        Class::Organisation,
+        acme,
+        organisation,
         Some(account(AccountType::Organisation, "acme")),
         &[],
     );
-    check(
-        "org:acme",
-        Class::Member,
-        Some(account(AccountType::Member, "m-1")),
-        &[],
-    );
-    check(
-        "org:acme",
-        Class::Member,
-        Some(account(AccountType::Key, "m-1")),
-        &[],
-    );
-    check(
-        "org:acme",
-        Class::Member,
-        Some(account(AccountType::Token, "m-1")),
-        &[],
-    );
-    check("org:acme", Class::Member, None, &["what.account"]);
-    check(
-        "org:acme",
-        Class::Member,
-        Some(account(AccountType::Key, "m-2")),
-        &["what.account.vkey"],
-    );
-    check(
-        "org:acme",
-        Class::Organisation,
-        Some(account(AccountType::Organisation, "other")),
-        &["what.account.id"],
-    );
-    check(
-        "org:acme",
-        Class::Member,
-        Some(account(AccountType::Organisation, "acme")),
-        &["what.account"],
-    );
-    check(
-        "trial:NCT04573309",
-        Class::Member,
-        Some(account(AccountType::Member, "m-1")),
-        &["what.register"],
-    );
-    check("org:acme", Class::Trial, None, &["what.register"]);
+    check(acme, member, Some(account(AccountType::Member, "m-1")), &[]);
+    check(acme, member, Some(account(AccountType::Key, "m-1")), &[]);
+    check(acme, member, Some(account(AccountType::Token, "m-1")), &[]);
+    check(acme, member, None, &["what.account"]);
+    let of_another = account(AccountType::Key, "m-2");
+    check(acme, member, Some(of_another), &["what.account.vkey"]);
+    let other = account(AccountType::Organisation, "other");
+    check(acme, organisation, Some(other), &["what.account.id"]);
+    let no_member = account(AccountType::Organisation, "acme");
+    check(acme, member, Some(no_member), &["what.account"]);
+    let elsewhere = account(AccountType::Member, "m-1");
+    check(trial, member, Some(elsewhere), &["what.register"]);
+    check(acme, Class::Trial, None, &["what.register"]);
 }
 
 #[test]

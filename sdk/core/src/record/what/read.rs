@@ -12,9 +12,9 @@ use crate::index::Sequence;
 use crate::json::Value;
 use crate::manifest::MAX_ITEMS;
 use crate::note::VerifierKey;
-use crate::record::fields::{Fields, Place, boolean, count, log_index, parsed, record_id, string, text};
+use crate::record::fields::{Fields, Place, boolean, count, log_index, parsed, record_id, text};
 use crate::record::{FieldViolation, MAX_LINKS, Part, parse_part};
-use crate::time::{Date, Instant};
+use crate::time::{Date, Instant, TimeError};
 use crate::vocabulary::{
     AccountType, Basis, Blind, Class, Decision, ErasablePart, Event, Purpose, Rel, Role, TransferMode,
 };
@@ -88,7 +88,7 @@ pub(super) fn what(bytes: &[u8]) -> Result<What, Vec<FieldViolation>> {
 }
 
 fn dates(fields: &mut Fields<'_>, what: &mut What) {
-    what.declared_at = fields.optional("declared_at", declared);
+    what.declared_at = fields.optional("declared_at", parsed::<Declared>);
     what.document_date = fields.optional("document_date", parsed::<Date>);
     what.decided_on = fields.optional("decided_on", parsed::<Date>);
     what.valid_from = fields.optional("valid_from", parsed::<Date>);
@@ -261,14 +261,17 @@ fn grant(fields: &mut Fields<'_>) -> Option<Grant> {
     )
 }
 
-fn declared(value: &Value) -> Result<Declared, String> {
-    let text = string(value)?;
-    let read = if text.len() == 10 {
-        Date::parse(text).map(Declared::On)
-    } else {
-        Instant::parse(text).map(Declared::At)
-    };
-    read.map_err(|error| error.to_string())
+/// Only an instant has a `T`.
+impl FromStr for Declared {
+    type Err = TimeError;
+
+    fn from_str(text: &str) -> Result<Self, TimeError> {
+        if text.contains('T') {
+            Instant::parse(text).map(Self::At)
+        } else {
+            Date::parse(text).map(Self::On)
+        }
+    }
 }
 
 impl fmt::Display for Declared {
