@@ -12,7 +12,7 @@ use trialseal_core::receipt::{Evidence, Receipt, ReceiptRecord, ReceiptSubmissio
 use trialseal_core::record::Who;
 use trialseal_core::time::Instant;
 use trialseal_core::tlog_proof::TlogProof;
-use trialseal_core::verify::{FileQuery, Step, StepResult, verify};
+use trialseal_core::verify::{CLOCK_STEP_MILLIS_MAX, FileQuery, Step, StepResult, verify};
 
 pub(crate) use batch::{Answer, Answered, ComposedParts, SealedParts, accept_batch};
 pub use batch::{BatchOutcome, RefusedSubmission, SealedRecord};
@@ -21,9 +21,6 @@ use when::WhenFacts;
 use crate::checkpoints::{CheckedCheckpoint, CheckpointChecker};
 use crate::pending::OutgoingRef;
 use crate::submission::{Draft, Prepared, Subject};
-
-/// How far the time in `when` may lie after the log's signature: 1 s, in milliseconds.
-const CLOCK_SLACK_MILLIS: i64 = 1_000;
 
 /// A record with its verified receipt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,7 +169,7 @@ impl Judge<'_> {
                 checked.checkpoint.origin
             ));
         }
-        if received_at > checked.signed_at.plus_millis(CLOCK_SLACK_MILLIS) {
+        if received_at > checked.signed_at.plus_millis(CLOCK_STEP_MILLIS_MAX) {
             return Err("log: the checkpoint was signed before the record was received".to_owned());
         }
         Ok(checked)

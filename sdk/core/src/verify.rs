@@ -22,6 +22,7 @@ use crate::receipt::{PartObjects, Receipt};
 use crate::time::Instant;
 use crate::trust::{Level, Trust};
 
+pub use element::CLOCK_STEP_MILLIS_MAX;
 pub use file::{FileQuery, FileVerdict};
 pub use folder::{FolderEntry, FolderVerdict, compare_folder};
 pub use report::{Outcome, Report, Step, StepReport, StepResult};

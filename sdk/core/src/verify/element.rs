@@ -12,8 +12,9 @@ use crate::trust::{Level, TrustedLog};
 use super::report::{Judgement, Step, StepResult, Steps};
 use super::{Subject, loose};
 
-/// By how much the notary's receipt time may exceed the time of its own signature.
-const CLOCK_STEP_MILLIS_MAX: i64 = 1_000;
+/// By how many milliseconds the time at which the notary received a record may exceed that of its
+/// signature: its clock may step back so far.
+pub const CLOCK_STEP_MILLIS_MAX: i64 = 1_000;
 
 /// The results of one element.
 pub(super) struct Judged {
