@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 pub use batch::Batch;
 pub use envelope::{Envelope, HEADER_BYTES};
 
-use crate::fs::{File, FileError, FileSystem, Operation};
+use crate::fs::{File, FileError, FileSystem, Operation, directory_of};
 
 const TEMPORARY_PREFIX: &str = ".";
 const TEMPORARY_SUFFIX: &str = ".tmp";
@@ -143,12 +143,5 @@ fn temporary_path(path: &Path) -> Result<PathBuf, FileError> {
             path,
             io::Error::from(io::ErrorKind::InvalidFilename),
         )),
-    }
-}
-
-fn directory_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
     }
 }

@@ -122,6 +122,14 @@ pub enum Access {
     ReadWrite,
 }
 
+/// The directory that holds the name of a file or directory.
+pub(crate) fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
 /// What is known of a path without opening it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Metadata {

@@ -94,10 +94,7 @@ pub enum Refusal {
 }
 
 fn list(violations: &[FieldViolation]) -> String {
-    let all: Vec<_> = violations
-        .iter()
-        .map(|one| format!("{}: {}", one.field, one.problem))
-        .collect();
+    let all: Vec<_> = violations.iter().map(ToString::to_string).collect();
     all.join("; ")
 }
 

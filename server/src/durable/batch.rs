@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{DurableError, directory_of, refuse_difference, temporary_path, write_temporary};
-use crate::fs::{File, FileSystem};
+use super::{DurableError, refuse_difference, temporary_path, write_temporary};
+use crate::fs::{File, FileSystem, directory_of};
 
 /// Immutable files that become durable together: each file is synced once, and each directory once.
 ///

@@ -5,7 +5,7 @@ use std::io::{self, IoSlice};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use super::{Access, File, FileError, FileSystem, Lock, Metadata, Operation};
+use super::{Access, File, FileError, FileSystem, Lock, Metadata, Operation, directory_of};
 
 /// `IOV_MAX` of Linux: more slices in one call are refused.
 const SLICES_MAX: usize = 1024;
@@ -40,7 +40,7 @@ impl FileSystem for RealFileSystem {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(at(directory, error)),
             }
-            self.sync_dir(parent_of(directory))?;
+            self.sync_dir(directory_of(directory))?;
         }
         Ok(())
     }
@@ -129,14 +129,6 @@ impl FileSystem for RealFileSystem {
             .map_err(at)?;
         file.try_lock().map_err(|error| at(error.into()))?;
         Ok(Box::new(RealLock { _file: file }))
-    }
-}
-
-/// The parent in which a directory's name is kept.
-fn parent_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
     }
 }
 

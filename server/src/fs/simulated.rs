@@ -310,7 +310,9 @@ impl FileSystem for SimulatedFileSystem {
     fn lock(&self, path: &Path, mode: u32) -> Result<Box<dyn Lock>, FileError> {
         let (inode, start) = self.call(Operation::Lock, path, |machine, _| {
             let inode = match machine.disk.find_file(path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => machine.disk.create_file(path, mode)?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    machine.disk.create_file(path, mode)?
+                }
                 found => found?,
             };
             if !machine.locked.insert(inode) {

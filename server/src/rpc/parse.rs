@@ -10,7 +10,7 @@ use trialseal_core::{
         Consent, Declared, FieldViolation, Link, ManifestCommitment, Scope, Scopes, Seen, Source, Transfer,
         What, Why,
     },
-    time::{Date, Instant},
+    time::Date,
     vocabulary::{Basis, Class, Decision, Event, Purpose, Rel, TransferMode},
 };
 use trialseal_proto::v1;
@@ -98,7 +98,7 @@ fn draft(wire: v1::Draft) -> Result<Draft, Refusal> {
             );
             what.sealed = wire.sealed;
             what.scope = wire.scope.and_then(|scope| fields.scope(&scope));
-            what.declared_at = fields.optional("declared_at", &wire.declared_at, declared);
+            what.declared_at = fields.optional("declared_at", &wire.declared_at, str::parse::<Declared>);
             what.document_date = fields.optional("document_date", &wire.document_date, Date::parse);
             what.decided_on = fields.optional("decided_on", &wire.decided_on, Date::parse);
             what.valid_from = fields.optional("valid_from", &wire.valid_from, Date::parse);
@@ -120,14 +120,6 @@ fn draft(wire: v1::Draft) -> Result<Draft, Refusal> {
             idempotency_key,
         }),
         _ => Err(Refusal::Invalid(fields.violations)),
-    }
-}
-
-fn declared(text: &str) -> Result<Declared, trialseal_core::time::TimeError> {
-    if text.contains('T') {
-        Instant::parse(text).map(Declared::At)
-    } else {
-        Date::parse(text).map(Declared::On)
     }
 }
 
