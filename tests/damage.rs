@@ -66,7 +66,7 @@ impl Sealed {
             let stubs = Stubs::connect(&server, self.folder.token()).await;
             let new = newest(&stubs, &keys).await;
             check_consistent(&stubs, &self.head, &new).await;
-            await_listing(&server);
+            server.await_listing();
             let reasons = list(&stubs).await;
             let expected: Vec<_> = (0..RECORDS).map(|number| format!("before {number}")).collect();
             assert!(
@@ -131,14 +131,6 @@ async fn list(stubs: &Stubs) -> Vec<String> {
         }
         request.page_token = page.next_page_token;
     }
-}
-
-fn await_listing(server: &Server) {
-    await_until("the listing is whole", || {
-        http::get(server.http, "/healthz")
-            .text()
-            .contains("listing whole")
-    });
 }
 
 /// Sizes and contents of what a start must not touch when it refuses.
@@ -473,6 +465,8 @@ fn a_second_server_is_refused() {
         second.said
     );
     assert!(second.said.contains("stop it first"), "{}", second.said);
+    assert!(sealed.path("data/index").is_dir(), "the first one's listing is left alone");
+    assert!(!sealed.path("data/index.broken").exists(), "the first one's listing is left alone");
     // The first one goes on, its operator's socket included.
     let _ = sealed.folder.issue_token("acme", "m-4k2v9", 1);
     server.terminate();

@@ -216,22 +216,12 @@ pub fn open(options: OpenOptions) -> Result<Opened, OpenError> {
         accept_head,
         ..
     } = options;
-    // sled makes its files readable by all; what it lists is private.
-    fs.create_dir_all(&layout.index, PRIVATE_DIRECTORY)?;
-    let (state, snapshot) = read_snapshot(&*fs, &layout)?;
-    let listing = Arc::new(Listing::open(&layout.index));
-    // Asked before replay, which begins at the snapshot and brings the listing up to the head without the pages
-    // that were full before.
-    if listing.followed() < snapshot {
-        listing.mark_incomplete();
-    }
     let mut replay = Replay {
         fs: Arc::clone(&fs),
         layout: layout.clone(),
         origin: signer.origin().clone(),
-        listing: Arc::clone(&listing),
-        snapshot,
-        state,
+        snapshot: 0,
+        state: State::default(),
         log: None,
         last: None,
         segment: 0,
@@ -256,6 +246,7 @@ pub fn open(options: OpenOptions) -> Result<Opened, OpenError> {
         view,
         edge,
         mut publisher,
+        listing,
     }) = log
     else {
         return Err(OpenError::Empty);
@@ -338,6 +329,7 @@ struct ReplayedLog {
     view: Arc<LogView>,
     edge: CompactRange,
     publisher: Publisher,
+    listing: Arc<Listing>,
 }
 
 /// Folds the journal's frames.
@@ -345,7 +337,6 @@ struct Replay {
     fs: Arc<dyn FileSystem>,
     layout: Layout,
     origin: Origin,
-    listing: Arc<Listing>,
     snapshot: u64,
     state: State,
     log: Option<ReplayedLog>,
@@ -383,7 +374,11 @@ impl Replay {
     }
 
     /// Everything before the first frame is in files: the right edge follows from them.
-    fn begin(&self, first: u64) -> Result<ReplayedLog, OpenError> {
+    ///
+    /// Nothing but the journal is opened before its first frame comes, since only then is
+    /// it locked: a second server must not touch what the first one uses.
+    fn begin(&mut self, first: u64) -> Result<ReplayedLog, OpenError> {
+        (self.state, self.snapshot) = read_snapshot(&*self.fs, &self.layout)?;
         if first > self.snapshot {
             return Err(OpenError::Gap {
                 journal: first,
@@ -407,11 +402,12 @@ impl Replay {
         }
         let edge = CompactRange::from_parts(size, hashes).map_err(|_| OpenError::Empty)?;
         let view = Arc::new(view);
+        let listing = self.open_listing()?;
         let publisher = Publisher::new(
             Arc::clone(&self.fs),
             self.layout.clone(),
             Arc::clone(&view),
-            Arc::clone(&self.listing),
+            Arc::clone(&listing),
             published,
             self.snapshot,
         );
@@ -419,7 +415,20 @@ impl Replay {
             view,
             edge,
             publisher,
+            listing,
         })
+    }
+
+    fn open_listing(&self) -> Result<Arc<Listing>, OpenError> {
+        // sled makes its files readable by all; what it lists is private.
+        self.fs.create_dir_all(&self.layout.index, PRIVATE_DIRECTORY)?;
+        let listing = Listing::open(&self.layout.index);
+        // Asked before replay, which begins at the snapshot and brings the listing up to
+        // the head without the pages that were full before.
+        if listing.followed() < self.snapshot {
+            listing.mark_incomplete();
+        }
+        Ok(Arc::new(listing))
     }
 
     fn seal(&mut self, header: &FrameHeader, stored: StoredBatch, note: String) -> Result<Sealed, OpenError> {

@@ -343,6 +343,7 @@ impl Run {
     fn time(&mut self, sealer: &Sealer) -> Option<Instant> {
         let now = self.clock.now();
         let behind_ms = sealer.state().last_time().as_millis() - now.as_millis();
+        self.metrics.set_clock_offset_millis(-behind_ms.max(0));
         let stepped_back = behind_ms > STEP_BACK_MS;
         if self
             .shared

@@ -148,7 +148,10 @@ async fn take_messages(
             }
         };
         let ends = taken.is_err();
-        let taken = taken.map_err(|refusal| status(&refusal));
+        let taken = taken.map_err(|refusal| {
+            notary.metrics.refused(refusal.reason());
+            status(&refusal)
+        });
         if waiting.send(taken).await.is_err() || ends {
             return;
         }
@@ -189,7 +192,10 @@ async fn give_answers(
             Ok((reply, permit)) => {
                 let answer = answer_message(&notary, reply).await;
                 drop(permit);
-                answer.map_err(|refusal| status(&refusal))
+                answer.map_err(|refusal| {
+                    notary.metrics.refused(refusal.reason());
+                    status(&refusal)
+                })
             }
             Err(status) => Err(status),
         };
