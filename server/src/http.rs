@@ -75,11 +75,8 @@ async fn healthz(State(notary): State<Arc<Notary>>) -> Response {
         notary.ready()
     };
     let head = notary.view.head();
-    let listing = if notary.listing.rebuilding() {
-        "rebuilding"
-    } else {
-        "whole"
-    };
+    let incomplete = notary.listing.rebuilding() || notary.listing.needs_rebuild();
+    let listing = if incomplete { "rebuilding" } else { "whole" };
     let facts = format!(
         "size {}\npublished {}\nlisting {listing} to {}\n",
         head.size,
