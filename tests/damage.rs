@@ -18,10 +18,9 @@ use tokio::runtime::Runtime;
 use trialseal_core::checkpoint::Checkpoint;
 use trialseal_proto::v1;
 use trialseal_tests::caller::{self, Stubs, draft, of_draft};
-use trialseal_tests::http;
 use trialseal_tests::independent::not_run;
 use trialseal_tests::log::{LogKeys, WholeLog, check_consistent, newest};
-use trialseal_tests::notary::{Folder, Refused, Server, await_until, copy_folder};
+use trialseal_tests::notary::{Folder, Refused, Server, copy_folder};
 use trialseal_tests::programs;
 
 /// Records in the register: two full pages of the listing and a part, and two full tiles.

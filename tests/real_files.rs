@@ -472,14 +472,16 @@ fn what_the_command_says_when_it_cannot() {
         "{}",
         programs::said(&revoked)
     );
-    // And without a notary nothing is on record; the same command again is safe.
-    desk.server.signal(rustix::process::Signal::TERM);
+    // Without a notary nothing is on record, and the same command again is safe.
     let Desk { folder, server, work } = desk;
-    assert!(server.wait().success());
+    server.terminate();
+    fs::write(work.join("other.pdf"), b"never sent before").unwrap();
+    let mut other = signed.clone();
+    other[1] = "other.pdf";
     let mut command = Command::new(programs::command_line());
     command
         .current_dir(&work)
-        .args(&signed)
+        .args(&other)
         .args(["--config", "config.toml", "--deadline", "0"]);
     let gone = programs::run(&mut command);
     assert_eq!(gone.status.code(), Some(75), "{}", programs::said(&gone));

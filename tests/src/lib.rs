@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | `crash.rs` | that what was acknowledged survives SIGKILL at any moment |
 //! | `damage.rs` | that damaged, missing or old files are repaired or refused |
+//! | `rolled.rs` | a log whose journal has moved on: snapshots, tiles, bundles, backups |
 //! | `operations.rs` | a full disk, a stop under load, a reload, TLS, listening addresses |
 //! | `accounts.rs` | tokens and members that end, limits of one organisation |
 //! | `public_log.rs` | tiles, checkpoints, metrics, and that nothing secret is among them |

@@ -16,7 +16,7 @@ use trialseal_core::identifiers::{MemberId, OrganizationId};
 use trialseal_core::time;
 use trialseal_core::trust::Trust;
 
-use crate::programs;
+use crate::{http, programs};
 
 /// The origin of every notary of the tests.
 pub const ORIGIN: &str = "notary.example.org/2026";
@@ -390,6 +390,22 @@ impl Server {
     #[must_use]
     pub fn said(&self) -> String {
         fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// Waits until the listing has every record.
+    pub fn await_listing(&self) {
+        await_until("the listing is whole", || {
+            let health = http::get(self.http, "/healthz");
+            let fact = |name: &str| {
+                health
+                    .text()
+                    .lines()
+                    .find_map(|line| line.strip_prefix(name))
+                    .map(str::to_owned)
+            };
+            let size = fact("size ");
+            size.is_some() && size == fact("listing whole to ")
+        });
     }
 
     /// Waits until the log holds a text.
