@@ -464,8 +464,14 @@ fn a_second_server_is_refused() {
         second.said
     );
     assert!(second.said.contains("stop it first"), "{}", second.said);
-    assert!(sealed.path("data/index").is_dir(), "the first one's listing is left alone");
-    assert!(!sealed.path("data/index.broken").exists(), "the first one's listing is left alone");
+    assert!(
+        sealed.path("data/index").is_dir(),
+        "the first one's listing is left alone"
+    );
+    assert!(
+        !sealed.path("data/index.broken").exists(),
+        "the first one's listing is left alone"
+    );
     // The first one goes on, its operator's socket included.
     let _ = sealed.folder.issue_token("acme", "m-4k2v9", 1);
     server.terminate();
