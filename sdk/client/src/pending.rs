@@ -179,15 +179,10 @@ impl PendingFolder {
         }
         builder.create(&self.folder)?;
         // The new folders are entries of their parents: `.trialseal/pending`, `.trialseal`.
-        for folder in self.folder.ancestors().skip(1).take(2) {
-            let folder = if folder.as_os_str().is_empty() {
-                Path::new(".")
-            } else {
-                folder
-            };
-            fs::File::open(folder)?.sync_all()?;
-        }
-        Ok(())
+        self.folder
+            .ancestors()
+            .take(2)
+            .try_for_each(durable::sync_folder_of)
     }
 }
 

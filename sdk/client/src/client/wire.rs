@@ -9,7 +9,7 @@ use trialseal_core::json::{self, Value};
 use trialseal_core::receipt::{
     self, Evidence, Receipt, ReceiptPart, ReceiptRecord, ReceiptSubmission, ShownPart,
 };
-use trialseal_core::record::{Declared, Scope, What};
+use trialseal_core::record::{Scope, What};
 use trialseal_proto::v1;
 
 use super::RecordPlace;
@@ -95,10 +95,7 @@ fn draft(sent: &Draft) -> v1::Draft {
         decision: text(what.decision.map(|code| code.to_string())),
         affects: what.affects.iter().map(ToString::to_string).collect(),
         basis: text(what.basis.map(|code| code.to_string())),
-        declared_at: text(what.declared_at.map(|declared| match declared {
-            Declared::At(instant) => instant.to_string(),
-            Declared::On(date) => date.to_string(),
-        })),
+        declared_at: text(what.declared_at.map(|declared| declared.to_string())),
         document_date: text(what.document_date.map(|date| date.to_string())),
         decided_on: text(what.decided_on.map(|date| date.to_string())),
         valid_from: text(what.valid_from.map(|date| date.to_string())),
