@@ -112,7 +112,12 @@ pub(crate) struct Login {
 /// Verify a file or a folder against its receipt, offline
 ///
 /// The receipt is by default PATH.receipt.json. A PATH that ends in .receipt.json is verified by
-/// itself. The trust file is by default the one given at login.
+/// itself.
+///
+/// The trust file is by default the one given at login. It is a trust.toml or a C2SP tlog-policy: the
+/// latter if its first line, apart from empty lines and comments, begins with log, witness, group or
+/// quorum. A policy needs an Ed25519 and an ML-DSA-44 key of each log, trusts them at all times, asks
+/// for the witnesses of its quorum, and does not allow drafts.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -126,14 +131,14 @@ pub(crate) struct Verify {
     /// The receipt, where it does not lie beside the file
     #[arg(long, value_name = "FILE")]
     pub(crate) receipt: Option<PathBuf>,
-    /// The trust file
+    /// The trust file: a trust.toml or a C2SP tlog-policy
     #[arg(long, value_name = "FILE")]
     pub(crate) trust: Option<PathBuf>,
     /// The file's path in the manifest, where its name does not tell
     #[arg(long, value_name = "PATH")]
     pub(crate) item: Option<String>,
     /// Judge at this instant instead of now
-    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    #[arg(long, value_name = "INSTANT", value_parser = parse::<Instant>)]
     pub(crate) at: Option<Instant>,
     /// A file in the folder that is not on record disproves
     #[arg(long)]
@@ -167,10 +172,10 @@ pub(crate) struct List {
     #[arg(long, requires = "register", value_parser = parse::<Event>)]
     pub(crate) event: Option<Event>,
     /// Only records received at or after this instant
-    #[arg(long, requires = "register", value_name = "INSTANT", value_parser = instant)]
+    #[arg(long, requires = "register", value_name = "INSTANT", value_parser = parse::<Instant>)]
     pub(crate) from: Option<Instant>,
     /// Only records received before this instant
-    #[arg(long, requires = "register", value_name = "INSTANT", value_parser = instant)]
+    #[arg(long, requires = "register", value_name = "INSTANT", value_parser = parse::<Instant>)]
     pub(crate) until: Option<Instant>,
 }
 
@@ -205,10 +210,6 @@ where
     T::Err: std::fmt::Display,
 {
     text.parse().map_err(|error: T::Err| error.to_string())
-}
-
-pub(crate) fn instant(text: &str) -> Result<Instant, String> {
-    Instant::parse(text).map_err(|error| error.to_string())
 }
 
 /// `INDEX:RECORD`.

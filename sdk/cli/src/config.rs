@@ -165,7 +165,7 @@ fn malformed(error: &dyn std::fmt::Display) -> Ended {
     )
 }
 
-/// Reads a trust file.
+/// Reads a trust file: a `trust.toml` or a C2SP tlog-policy.
 pub(crate) fn read_trust(path: &Path) -> Result<Trust, Ended> {
     let text = fs::read_to_string(path).map_err(|error| {
         Box::new(configuration(format!(
@@ -173,5 +173,6 @@ pub(crate) fn read_trust(path: &Path) -> Result<Trust, Ended> {
             path.display()
         )))
     })?;
-    Trust::parse(&text).map_err(|error| Box::new(configuration(format!("{}: {error}.", path.display()))))
+    Trust::parse_either(&text)
+        .map_err(|error| Box::new(configuration(format!("{}: {error}.", path.display()))))
 }

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use trialseal::core::hash::RecordId;
+use trialseal::core::index::LogIndex;
 use trialseal::{ClientError, HashError, KeyError, PendingError, PrepareError};
 
 use crate::outcome::{Answer, Exit};
@@ -40,20 +42,7 @@ pub(crate) fn client(error: ClientError) -> Ended {
         )
         .next("Ask the administrator of your organisation.")
         .with("reason", reason),
-        ClientError::Conflict { index, record, .. } => {
-            let place = index.map_or_else(
-                || "another record".to_owned(),
-                |index| format!("record {}", index.get()),
-            );
-            Answer::new(
-                Exit::BadInput,
-                "REFUSED",
-                format!("This idempotency key is already {place} with other content."),
-            )
-            .next("Use a new idempotency key.")
-            .with("index", index.map(|index| index.get()))
-            .with("record", record.map(|record| record.to_hex()))
-        }
+        ClientError::Conflict { index, record, .. } => conflict(index, record),
         ClientError::Invalid { violations, message } => {
             let answer = Answer::new(
                 Exit::BadInput,
@@ -90,6 +79,18 @@ pub(crate) fn client(error: ClientError) -> Ended {
         .next("Check the trust file. If it is right, keep everything and tell the operator of the notary."),
         ClientError::Setup(error) => configuration(error.to_string()),
     })
+}
+
+fn conflict(index: Option<LogIndex>, record: Option<RecordId>) -> Answer {
+    let place = index.map_or_else(
+        || "another record".to_owned(),
+        |index| format!("record {}", index.get()),
+    );
+    let sentence = format!("This idempotency key is already {place} with other content.");
+    Answer::new(Exit::BadInput, "REFUSED", sentence)
+        .next("Use a new idempotency key.")
+        .with("index", index.map(|index| index.get()))
+        .with("record", record.map(|record| record.to_hex()))
 }
 
 fn silence(endpoint: &str, tries: u32, waited: Duration) -> String {

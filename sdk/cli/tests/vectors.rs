@@ -268,3 +268,26 @@ fn show_says_what_a_receipt_says() {
     assert!(show("withheld.receipt.json").contains("who: withheld"));
     assert!(show("one-of-three.receipt.json").contains("item 2 of 3; the others are not shown"));
 }
+
+#[test]
+fn a_tlog_policy_is_a_trust_file_too() {
+    let vectors = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../core/tests/vectors"));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("policy");
+    let keys = fs::read_to_string(vectors.join("log.pub")).unwrap();
+    let logs = keys
+        .lines()
+        .map(|key| format!("log {key} https://notary.example.org/\n"));
+    let policy = format!("# Who is trusted\n\n{}quorum none\n", logs.collect::<String>());
+    fs::write(&path, &policy).unwrap();
+    let on = |name: &str| verify(&vectors.join(name), None, &path, &[]);
+    let good = on("folder.receipt.json");
+    assert_eq!((good.exit, good.text("verdict")), (0, "PROVEN"));
+    let draft = on("draft.receipt.json");
+    assert_eq!((draft.exit, draft.text("verdict")), (1, "REFUSED"));
+    assert!(draft.text("sentence").contains("does not allow drafts"));
+    fs::write(&path, policy.replace("quorum none", "quorum some")).unwrap();
+    let wrong = on("folder.receipt.json");
+    assert_eq!(wrong.exit, 78);
+    assert!(wrong.text("sentence").contains("line 5: quorum: \"some\""));
+}

@@ -11,7 +11,7 @@ use trialseal::core::time::{Date, Instant};
 use trialseal::core::vocabulary::{Basis, Decision, ItemUse, Rel, TransferMode};
 use trialseal::{Class, Event, Meaning, Purpose, Role};
 
-use super::{enrolment, instant, parse};
+use super::{enrolment, parse};
 
 /// Put files, a folder or an event on record, and save the receipt
 ///
@@ -81,7 +81,7 @@ pub(crate) struct Submit {
     #[arg(long, value_name = "HEX", value_parser = key)]
     pub(crate) idempotency_key: Option<IdempotencyKey>,
     /// Until when it may be recorded; by default one day from now, at most 14
-    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    #[arg(long, value_name = "INSTANT", value_parser = parse::<Instant>)]
     pub(crate) not_after: Option<Instant>,
     /// Give up trying after this many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
@@ -104,7 +104,7 @@ pub(crate) struct More {
     #[arg(long, value_parser = parse::<Decision>)]
     pub(crate) decision: Option<Decision>,
     /// The date of the decision
-    #[arg(long, value_name = "DATE", value_parser = date)]
+    #[arg(long, value_name = "DATE", value_parser = parse::<Date>)]
     pub(crate) decided_on: Option<Date>,
     /// What is affected, a code
     #[arg(long, value_parser = parse::<Code>)]
@@ -113,19 +113,19 @@ pub(crate) struct More {
     #[arg(long, value_parser = parse::<Basis>)]
     pub(crate) basis: Option<Basis>,
     /// When it happened, an instant or a date
-    #[arg(long, value_name = "TIME", value_parser = declared)]
+    #[arg(long, value_name = "TIME", value_parser = parse::<Declared>)]
     pub(crate) declared_at: Option<Declared>,
     /// The date on the document
-    #[arg(long, value_name = "DATE", value_parser = date)]
+    #[arg(long, value_name = "DATE", value_parser = parse::<Date>)]
     pub(crate) document_date: Option<Date>,
     /// First day of validity
-    #[arg(long, value_name = "DATE", value_parser = date)]
+    #[arg(long, value_name = "DATE", value_parser = parse::<Date>)]
     pub(crate) valid_from: Option<Date>,
     /// Last day of validity, inclusive
-    #[arg(long, value_name = "DATE", value_parser = date)]
+    #[arg(long, value_name = "DATE", value_parser = parse::<Date>)]
     pub(crate) valid_until: Option<Date>,
     /// Not to be erased before this day
-    #[arg(long, value_name = "DATE", value_parser = date)]
+    #[arg(long, value_name = "DATE", value_parser = parse::<Date>)]
     pub(crate) retain_until: Option<Date>,
     /// Time zone of the dates, e.g. Europe/Berlin
     #[arg(long, value_name = "ZONE", value_parser = parse::<TimeZoneName>)]
@@ -187,14 +187,4 @@ fn key(text: &str) -> Result<IdempotencyKey, String> {
     hex_decode(text)
         .map(IdempotencyKey::from_bytes)
         .map_err(|error| error.to_string())
-}
-
-fn date(text: &str) -> Result<Date, String> {
-    Date::parse(text).map_err(|error| error.to_string())
-}
-
-fn declared(text: &str) -> Result<Declared, String> {
-    Date::parse(text)
-        .map(Declared::On)
-        .or_else(|_| instant(text).map(Declared::At))
 }
