@@ -11,7 +11,7 @@ use std::{
 
 use tokio::{
     net::UnixListener,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::watch,
     task::JoinHandle,
 };
@@ -145,8 +145,10 @@ async fn run(
     let options = open_options(config, accept_head)?;
     let (notary, running) = start(options, config, telemetry).await?;
     let (stop, stopped) = watch::channel(false);
+    // Before anybody is told that it is ready: whoever then stops it, stops it in order.
+    let signals = Signals::listen()?;
     let servers = listen(config, &notary, tls.as_ref(), &stopped).await?;
-    let ended = wait_for_end(flags, config, telemetry, &notary, tls.as_ref()).await;
+    let ended = wait_for_end(signals, flags, config, telemetry, &notary, tls.as_ref()).await;
     tracing::info!("stopping: no new calls are taken");
     stop.send_replace(true);
     let deadline = Duration::from_secs(config.limits.transport.shutdown_seconds.get());
@@ -335,24 +337,39 @@ fn operator_socket(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
+/// The signals that a notary acts on.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, ServeError> {
+        let listen = |kind| signal(kind).map_err(run_error("signals"));
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
+    }
+}
+
 /// Waits for a signal to stop or a failed commit; reloads on SIGHUP.
 async fn wait_for_end(
+    mut signals: Signals,
     flags: &ServeFlags,
     config: &Config,
     telemetry: &Telemetry,
     notary: &Notary,
     tls: Option<&TlsIdentity>,
 ) -> Result<(), ServeError> {
-    let listen = |kind| signal(kind).map_err(run_error("signals"));
-    let mut terminate = listen(SignalKind::terminate())?;
-    let mut interrupt = listen(SignalKind::interrupt())?;
-    let mut hangup = listen(SignalKind::hangup())?;
     loop {
         tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
+            _ = signals.terminate.recv() => return Ok(()),
+            _ = signals.interrupt.recv() => return Ok(()),
             () = notary.shared.failure() => return Err(ServeError::CommitFailed),
-            _ = hangup.recv() => reload(flags, config, telemetry, notary, tls),
+            _ = signals.hangup.recv() => reload(flags, config, telemetry, notary, tls),
         }
     }
 }
