@@ -102,13 +102,13 @@ impl Admission<'_> {
             why: why_text,
             note,
         } = prepared;
-        let (what, who, why) = parse_parts(&what_text, &who_text, &why_text)?;
+        let (what, who, why) = parse_parts(self.accounts, &what_text, &who_text, &why_text)?;
         let leaves = (
             what_text.leaf(Tag::What),
             who_text.leaf(Tag::Who),
             why_text.leaf(Tag::Why),
         );
-        let (note_text, text) = self.parse_note(&note, leaves)?;
+        let (note_text, signed, text) = self.parse_note(&note, leaves)?;
         let violations = check_form(&what, Some(&who), &why, true);
         if !violations.is_empty() {
             return Err(Refusal::Invalid(violations));
@@ -116,10 +116,11 @@ impl Admission<'_> {
         self.check_register(&what)?;
         let signer = self.check_signer(caller, &who)?;
         self.check_not_after(text.not_after)?;
-        let verified = submission::verify(note_text, &signer.key)
+        let verified = submission::verify_parsed(note_text, &signed, text, &signer.key)
             .map_err(|error| Refusal::field("submission.note", error.to_string()))?;
         self.check_links(&what)?;
-        let idempotency_key = *text.idempotency_key.as_bytes();
+        let not_after = verified.text.not_after;
+        let idempotency_key = *verified.text.idempotency_key.as_bytes();
         Ok(Admitted {
             fingerprint: Fingerprint::of(&caller.organization, &idempotency_key),
             organization: who.organization,
@@ -134,7 +135,7 @@ impl Admission<'_> {
             submission: Some(verified.digest),
             submitted: Submitted::Signed { note },
             idempotency_key,
-            not_after: Some(text.not_after),
+            not_after: Some(not_after),
             key: Some(Box::new(signer.key)),
             accounts_version: self.accounts.version(),
             account: None,
@@ -229,7 +230,7 @@ impl Admission<'_> {
         &self,
         note: &'n [u8],
         (what, who, why): (Hash, Hash, Hash),
-    ) -> Result<(&'n str, SubmissionText), Refusal> {
+    ) -> Result<(&'n str, SignedNote, SubmissionText), Refusal> {
         let refused = |problem: String| Refusal::field("submission.note", problem);
         let note = std::str::from_utf8(note).map_err(|_| refused("is not UTF-8".to_owned()))?;
         let signed = SignedNote::parse(note).map_err(|error| refused(error.to_string()))?;
@@ -256,7 +257,7 @@ impl Admission<'_> {
             }
         }
         if violations.is_empty() {
-            Ok((note, text))
+            Ok((note, signed, text))
         } else {
             Err(Refusal::Invalid(violations))
         }
@@ -366,10 +367,16 @@ impl Admission<'_> {
     }
 }
 
-fn parse_parts(what: &SaltedText, who: &SaltedText, why: &SaltedText) -> Result<(What, Who, Why), Refusal> {
+fn parse_parts(
+    accounts: &Accounts,
+    what: &SaltedText,
+    who: &SaltedText,
+    why: &SaltedText,
+) -> Result<(What, Who, Why), Refusal> {
+    let known = |vkey: &str| accounts.parsed_key(vkey).cloned();
     match (
         What::parse(&what.text),
-        Who::parse(&who.text),
+        Who::parse_with_keys(&who.text, known),
         Why::parse(&why.text),
     ) {
         (Ok(what), Ok(who), Ok(why)) => Ok((what, who, why)),

@@ -202,6 +202,20 @@ pub struct VerifiedSubmission {
 pub fn verify(note: &str, key: &VerifierKey) -> Result<VerifiedSubmission, SubmissionError> {
     let signed = SignedNote::parse(note).map_err(|error| SubmissionError::Note(error.to_string()))?;
     let text = SubmissionText::parse(signed.text())?;
+    verify_parsed(note, &signed, text, key)
+}
+
+/// As [`verify`], of a note that was read already: `signed` and `text` are what it says.
+///
+/// # Errors
+///
+/// The signature is not one line by this key.
+pub fn verify_parsed(
+    note: &str,
+    signed: &SignedNote,
+    text: SubmissionText,
+    key: &VerifierKey,
+) -> Result<VerifiedSubmission, SubmissionError> {
     let [line] = signed.lines() else {
         return Err(SubmissionError::Signatures(signed.lines().len()));
     };

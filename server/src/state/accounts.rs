@@ -181,6 +181,8 @@ pub struct Token {
 pub struct Accounts {
     organizations: HashMap<OrganizationId, HashMap<MemberId, Member>>,
     tokens: HashMap<Hash, Token>,
+    /// Every key ever enrolled by its vkey, parsed once.
+    keys: HashMap<String, VerifierKey>,
     /// Log index after the last change: tells two states of the accounts apart.
     version: u64,
 }
@@ -219,6 +221,13 @@ impl Accounts {
             .keys
             .iter()
             .find(|enrolled| enrolled.key == *key)
+    }
+
+    /// A key that was ever enrolled, by its exact vkey. Says nothing about whose it is, nor
+    /// whether it is in force.
+    #[must_use]
+    pub fn parsed_key(&self, vkey: &str) -> Option<&VerifierKey> {
+        self.keys.get(vkey)
     }
 
     /// Whether a change may be made now.
@@ -305,6 +314,7 @@ impl Accounts {
                 }
             }
             AccountChange::KeyRegistered { member, key, .. } => {
+                self.keys.insert(key.to_string(), (**key).clone());
                 if let Some(member) = members.get_mut(member) {
                     member.keys.push(EnrolledKey {
                         key: (**key).clone(),
@@ -384,7 +394,11 @@ impl Accounts {
             let mut members = HashMap::new();
             for _ in 0..reader.count()? {
                 let id: MemberId = reader.text()?.parse().map_err(|_| Malformed)?;
-                members.insert(id, decode_member(reader)?);
+                let member = decode_member(reader)?;
+                for enrolled in &member.keys {
+                    accounts.keys.insert(enrolled.key.to_string(), enrolled.key.clone());
+                }
+                members.insert(id, member);
             }
             accounts.organizations.insert(organization, members);
         }

@@ -82,13 +82,26 @@ impl Who {
     ///
     /// Each field that is wrong.
     pub fn parse(text: &[u8]) -> Result<Self, Vec<FieldViolation>> {
+        Self::parse_with_keys(text, |_| None)
+    }
+
+    /// As [`Who::parse`], for whoever has seen the key before: reading one takes longer than
+    /// everything else here. `known` finds a parsed key by its exact vkey text.
+    ///
+    /// # Errors
+    ///
+    /// Each field that is wrong.
+    pub fn parse_with_keys(
+        text: &[u8],
+        known: impl Fn(&str) -> Option<VerifierKey>,
+    ) -> Result<Self, Vec<FieldViolation>> {
         let object = parse_part(Part::Who, text)?;
         let mut violations = Vec::new();
         let mut fields = Fields::new(&object, Place::Root("who"), KEYS, &mut violations);
         let organization = fields.required("organization", parsed::<OrganizationId>);
         let member = fields.required("member", parsed::<MemberId>);
         let signed = SIGNER_KEYS.iter().any(|key| fields.has(key));
-        let signer = if signed { read_signer(&mut fields) } else { None };
+        let signer = if signed { read_signer(&mut fields, known) } else { None };
         match (organization, member) {
             (Some(organization), Some(member)) if violations.is_empty() => Ok(Self {
                 organization,
@@ -127,12 +140,15 @@ impl Who {
     }
 }
 
-fn read_signer(fields: &mut Fields<'_>) -> Option<Signer> {
+fn read_signer(fields: &mut Fields<'_>, known: impl Fn(&str) -> Option<VerifierKey>) -> Option<Signer> {
     let name = fields.required("name", words);
     let role = fields.required("role", parsed::<Role>);
     let meaning = fields.required("meaning", parsed::<Meaning>);
     let kind = fields.required("kind", parsed::<SignerKind>);
-    let key = fields.required("key", text(VerifierKey::parse));
+    let key = fields.required(
+        "key",
+        text(|vkey| known(vkey).map_or_else(|| VerifierKey::parse(vkey), Ok)),
+    );
     let signed_at = fields.required("signed_at", text(Instant::parse));
     if !fields.has("enrolment") {
         fields.refuse("enrolment", "is missing".to_owned());
