@@ -14,7 +14,7 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc::{Receiver, RecvTimeoutError},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -47,8 +47,13 @@ pub const GENERATION: Envelope = Envelope {
 };
 /// Bundles written between two syncs of their directories.
 const ROUND: usize = 64;
-/// Pause before a failed round is tried again.
-const RETRY: Duration = Duration::from_millis(500);
+/// Full tiles that are worth a round at once. Each round syncs the folders that it wrote to, and
+/// every sync competes with the journal's.
+const ROUND_WORTH: u64 = 16;
+/// Bytes of waiting entries that are.
+const ROUND_WORTH_BYTES: u64 = 8 << 20;
+/// Fewer wait this long for more; so does a round that failed.
+const ROUND_EVERY: Duration = Duration::from_millis(500);
 
 /// What the publisher is told.
 #[derive(Debug)]
@@ -135,6 +140,24 @@ pub struct Publisher {
     snapshot: u64,
     pending_snapshot: Option<Snapshot>,
     generations: VecDeque<(u64, Vec<u8>)>,
+    /// Remember which directories are durable.
+    files: Files,
+    last_round: Instant,
+}
+
+/// The two roots that files are written below.
+struct Files {
+    public: DurableBatch,
+    private: DurableBatch,
+}
+
+impl Files {
+    fn new(fs: &Arc<dyn FileSystem>, layout: &Layout) -> Self {
+        Self {
+            public: DurableBatch::new(Arc::clone(fs), &layout.public, PUBLIC_DIRECTORY, PUBLIC_FILE),
+            private: DurableBatch::new(Arc::clone(fs), &layout.private, PRIVATE_DIRECTORY, PRIVATE_FILE),
+        }
+    }
 }
 
 impl Publisher {
@@ -151,6 +174,7 @@ impl Publisher {
     ) -> Self {
         let progress = Arc::new(Progress::default());
         progress.published.store(published, Ordering::Release);
+        let files = Files::new(&fs, &layout);
         Self {
             fs,
             layout,
@@ -163,6 +187,8 @@ impl Publisher {
             snapshot,
             pending_snapshot: None,
             generations: VecDeque::new(),
+            files,
+            last_round: Instant::now(),
         }
     }
 
@@ -182,8 +208,7 @@ impl Publisher {
     pub fn run(mut self, tasks: &Receiver<Task>, shared: &Shared) {
         loop {
             self.mend_listing();
-            let waits = self.has_work();
-            let first = match tasks.recv_timeout(if waits { RETRY } else { Duration::from_secs(3600) }) {
+            let first = match tasks.recv_timeout(self.patience()) {
                 Ok(task) => Some(task),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -192,7 +217,8 @@ impl Publisher {
             while let Ok(task) = tasks.try_recv() {
                 self.take(task);
             }
-            if !self.round_or_log(shared) {
+            self.prepare_segment();
+            if self.is_worth_a_round() && !self.round_or_log(shared) {
                 return;
             }
         }
@@ -200,8 +226,21 @@ impl Publisher {
         self.listing.flush();
     }
 
+    /// How long to wait for the next task: none comes to say that it is time for a round.
+    fn patience(&self) -> Duration {
+        if self.has_work() { ROUND_EVERY } else { Duration::from_secs(3600) }
+    }
+
+    fn is_worth_a_round(&self) -> bool {
+        let full = self.full_tiles() >= ROUND_WORTH
+            || self.progress.waiting_bytes.load(Ordering::Acquire) >= ROUND_WORTH_BYTES;
+        full || self.last_round.elapsed() >= ROUND_EVERY
+    }
+
     fn round_or_log(&mut self, shared: &Shared) -> bool {
-        match self.round() {
+        let done = self.round();
+        self.last_round = Instant::now();
+        match done {
             Ok(()) => true,
             Err(error) if error.is_fatal() => {
                 tracing::error!(%error, "the log's files contradict the log; sealing stops");
@@ -307,18 +346,8 @@ impl Publisher {
     fn write_tiles(&mut self) -> Result<(), PublishError> {
         let from = self.published() / TILE;
         let count = self.full_tiles().min(ROUND as u64);
-        let mut public = DurableBatch::new(
-            Arc::clone(&self.fs),
-            &self.layout.public,
-            PUBLIC_DIRECTORY,
-            PUBLIC_FILE,
-        );
-        let mut private = DurableBatch::new(
-            Arc::clone(&self.fs),
-            &self.layout.private,
-            PRIVATE_DIRECTORY,
-            PRIVATE_FILE,
-        );
+        // After an error the next round starts with nothing half done.
+        let mut files = std::mem::replace(&mut self.files, Files::new(&self.fs, &self.layout));
         let mut cursor = Cursor {
             waiting: &self.waiting,
             batch: 0,
@@ -331,16 +360,17 @@ impl Publisher {
                 width: TileWidth::FULL,
             }
             .to_string();
-            public.add(&entries_path, &encode_entries(entries.iter().map(Vec::as_slice))?)?;
-            private.add(
+            files.public.add(&entries_path, &encode_entries(entries.iter().map(Vec::as_slice))?)?;
+            files.private.add(
                 &relative(&self.layout.private, &self.layout.records(number)),
                 &bundle::encode(number * TILE, &stored),
             )?;
-            self.add_hash_tiles(&mut public, number)?;
+            self.add_hash_tiles(&mut files.public, number)?;
         }
         let (batches, position) = (cursor.batch, cursor.position);
-        public.commit()?;
-        private.commit()?;
+        files.public.commit()?;
+        files.private.commit()?;
+        self.files = files;
         // All of it is durable under its names: readers may use the files, and the
         // journal need not keep these entries for them.
         for sealed in self.waiting.drain(..batches) {

@@ -1,6 +1,6 @@
 //! Service `Notary`: submissions, one or many.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use prost::Message as _;
 use tokio::sync::{mpsc, oneshot};
@@ -29,6 +29,10 @@ use crate::{
 pub(crate) const MESSAGE_SUBMISSIONS_MAX: usize = 1_000;
 /// Answers of one stream that may wait for their batch or for the caller.
 const ANSWERS_WAITING: usize = 8;
+/// How long a stream waits for files to be written before it is refused.
+const CATCH_UP_MAX: Duration = Duration::from_secs(5);
+/// How often it looks.
+const CATCH_UP_PAUSE: Duration = Duration::from_millis(5);
 
 /// Seals one submission.
 pub(crate) async fn submit(
@@ -158,12 +162,26 @@ async fn take_messages(
     }
 }
 
+/// While files are being written, a stream is held back by its own flow control, as it is by a
+/// full queue; it is refused only where that does not help.
+async fn ready_for_stream(notary: &Notary) -> Result<(), Refusal> {
+    let deadline = tokio::time::Instant::now() + CATCH_UP_MAX;
+    loop {
+        match notary.ready() {
+            Err(Refusal::JournalFull) if tokio::time::Instant::now() < deadline => {
+                tokio::time::sleep(CATCH_UP_PAUSE).await;
+            }
+            ready => return ready,
+        }
+    }
+}
+
 async fn take_message(
     notary: &Arc<Notary>,
     caller: &Caller,
     message: v1::SubmitStreamRequest,
 ) -> Result<(oneshot::Receiver<Result<Reply, Refusal>>, Permit), Refusal> {
-    notary.ready()?;
+    ready_for_stream(notary).await?;
     let count = message.submissions.len();
     if count == 0 || count > MESSAGE_SUBMISSIONS_MAX {
         let problem = format!("has {count} submissions; a message holds 1 to {MESSAGE_SUBMISSIONS_MAX}");
