@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use tempfile::TempDir;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
 use trialseal::{Client, ClientOptions, Enrolment, MemberKey, Signatory, SignerKind, Token, Trust};
@@ -43,9 +42,9 @@ pub(crate) struct Account {
     pub(crate) signatory: Signatory,
 }
 
-/// A running notary; killed and deleted when dropped.
+/// A running notary; killed when dropped.
 pub(crate) struct Notary {
-    folder: TempDir,
+    folder: PathBuf,
     server: PathBuf,
     child: Child,
     /// `http://<address>` of gRPC.
@@ -92,15 +91,13 @@ impl Syncs {
 impl Notary {
     /// A new log with some organisations, serving.
     pub(crate) fn start(settings: &Settings, organizations: usize) -> Outcome<Self> {
-        let folder = tempfile::Builder::new()
-            .prefix("trialseal-bench-")
-            .tempdir_in(&settings.dir)?;
-        let passphrase = folder.path().join("passphrase");
+        let folder = tempfile::Builder::new().tempdir_in(&settings.dir)?.keep();
+        let passphrase = folder.join("passphrase");
         std::fs::write(&passphrase, "only for a benchmark\n")?;
         std::fs::set_permissions(&passphrase, std::fs::Permissions::from_mode(0o600))?;
-        let dir = folder.path().join("notary");
+        let dir = folder.join("notary");
         let passphrase = passphrase.to_string_lossy().into_owned();
-        let first = folder.path().join("token-init").to_string_lossy().into_owned();
+        let first = folder.join("token-init").to_string_lossy().into_owned();
         command(
             &settings.server,
             &["init", "--dir"],
@@ -124,7 +121,7 @@ impl Notary {
         )?;
         raise_limits(&dir.join("trialseal.toml"))?;
         let trust = Trust::parse(&std::fs::read_to_string(dir.join("trust.toml"))?)?.with_drafts_allowed();
-        let (child, ready) = serve(&settings.server, folder.path())?;
+        let (child, ready) = serve(&settings.server, &folder)?;
         let mut notary = Self {
             folder,
             server: settings.server.clone(),
@@ -160,7 +157,7 @@ impl Notary {
             &dir,
             &[&organization, MEMBER, "--kind", "system", "--key", &vkey],
         )?;
-        let file = self.folder.path().join(format!("token-{number}"));
+        let file = self.folder.join(format!("token-{number}"));
         let path = file.to_string_lossy().into_owned();
         command(
             &self.server,
@@ -184,7 +181,7 @@ impl Notary {
 
     /// Where it keeps everything.
     pub(crate) fn dir(&self) -> PathBuf {
-        self.folder.path().join("notary")
+        self.folder.join("notary")
     }
 
     /// Generated stubs on a connection of their own.
@@ -242,7 +239,7 @@ impl Notary {
         self.child.kill()?;
         self.child.wait()?;
         let started = Instant::now();
-        let (child, ready) = serve(&self.server, self.folder.path())?;
+        let (child, ready) = serve(&self.server, &self.folder)?;
         let took = started.elapsed();
         self.child = child;
         self.grpc = format!("http://{}", ready.grpc);

@@ -95,9 +95,14 @@ fn main() -> ExitCode {
 }
 
 async fn run(arguments: &Arguments) -> Outcome {
+    // Deleted at the end: some file systems are slow to make files soon after many were deleted.
+    let dir = arguments.dir.clone().unwrap_or_else(std::env::temp_dir);
+    let data = tempfile::Builder::new()
+        .prefix("trialseal-bench-")
+        .tempdir_in(dir)?;
     let settings = Settings {
         server: arguments.server.clone().map_or_else(build_server, Ok)?,
-        dir: arguments.dir.clone().unwrap_or_else(std::env::temp_dir),
+        dir: data.path().to_owned(),
         records: if arguments.quick {
             300_000
         } else {
