@@ -20,7 +20,7 @@ use rustix::process::Signal;
 use tokio::task::JoinSet;
 use tonic::Code;
 use tonic_types::StatusExt as _;
-use trialseal::{Client, ClientError, ClientOptions};
+use trialseal::{Client, ClientError, ClientOptions, SetupError};
 use trialseal_proto::v1;
 use trialseal_tests::caller::{self, Stubs, draft, of_draft};
 use trialseal_tests::independent::not_run;
@@ -357,10 +357,11 @@ async fn tls() {
         .cert
         .pem();
     for ca in [None, Some(other.as_str())] {
-        assert!(matches!(
-            connect(ca).await.err(),
-            Some(ClientError::NoAnswer { .. })
-        ));
+        let error = connect(ca).await.err();
+        assert!(
+            matches!(error, Some(ClientError::Setup(SetupError::Tls { .. }))),
+            "{error:?}"
+        );
     }
     let plain =
         tonic::transport::Channel::from_shared(format!("http://localhost:{}", server.grpc.port())).unwrap();
