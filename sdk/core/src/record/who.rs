@@ -101,7 +101,11 @@ impl Who {
         let organization = fields.required("organization", parsed::<OrganizationId>);
         let member = fields.required("member", parsed::<MemberId>);
         let signed = SIGNER_KEYS.iter().any(|key| fields.has(key));
-        let signer = if signed { read_signer(&mut fields, known) } else { None };
+        let signer = if signed {
+            read_signer(&mut fields, known)
+        } else {
+            None
+        };
         match (organization, member) {
             (Some(organization), Some(member)) if violations.is_empty() => Ok(Self {
                 organization,
