@@ -90,7 +90,10 @@ pub(crate) enum CommandError {
     #[error("{}: {error}", path.display())]
     File { path: PathBuf, error: io::Error },
     #[error("the notary does not answer on {}: {error}; is it running?", socket.display())]
-    Unreachable { socket: PathBuf, error: Box<dyn std::error::Error + Send + Sync> },
+    Unreachable {
+        socket: PathBuf,
+        error: Box<dyn std::error::Error + Send + Sync>,
+    },
     #[error("{0}")]
     Refused(String),
     #[error("{0}")]
@@ -102,7 +105,9 @@ impl CommandError {
     pub(crate) fn report(&self) -> ExitCode {
         let code = match self {
             Self::Usage(_) => EX_USAGE,
-            Self::Config(_) | Self::Keys(_) | Self::Serve(ServeError::Config(_) | ServeError::Keys(_)) => EX_CONFIG,
+            Self::Config(_) | Self::Keys(_) | Self::Serve(ServeError::Config(_) | ServeError::Keys(_)) => {
+                EX_CONFIG
+            }
             Self::Unreachable { .. } => EX_UNAVAILABLE,
             Self::Refused(_) => EX_NOPERM,
             Self::Serve(_) | Self::Open(_) | Self::File { .. } | Self::Failed(_) => EX_SOFTWARE,
@@ -116,7 +121,11 @@ impl CommandError {
 /// clap's own words, with our exit code; help and version are no errors.
 pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     let _ = error.print();
-    if error.use_stderr() { ExitCode::from(EX_USAGE) } else { ExitCode::SUCCESS }
+    if error.use_stderr() {
+        ExitCode::from(EX_USAGE)
+    } else {
+        ExitCode::SUCCESS
+    }
 }
 
 impl Arguments {
@@ -142,7 +151,9 @@ impl Arguments {
 
 fn accepted_head(values: &[String]) -> Result<AcceptedHead, CommandError> {
     let [size, root] = values else {
-        return Err(CommandError::Usage("--accept-head takes a size and a root".to_owned()));
+        return Err(CommandError::Usage(
+            "--accept-head takes a size and a root".to_owned(),
+        ));
     };
     let size: LogSize = size
         .parse()

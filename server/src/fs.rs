@@ -52,6 +52,12 @@ pub trait FileSystem: Send + Sync + 'static {
     /// Makes the names in a directory durable.
     fn sync_dir(&self, path: &Path) -> Result<(), FileError>;
 
+    /// Makes the contents of several files durable, all of them on the file system of the directory `below`. It may
+    /// make more durable than that.
+    fn sync_files(&self, _below: &Path, files: &[&dyn File]) -> Result<(), FileError> {
+        files.iter().try_for_each(|file| file.sync_data())
+    }
+
     /// The names in a directory, sorted by bytes. A name that is not UTF-8 is an error: we never write one.
     fn list(&self, path: &Path) -> Result<Vec<String>, FileError>;
 

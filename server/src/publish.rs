@@ -228,7 +228,11 @@ impl Publisher {
 
     /// How long to wait for the next task: none comes to say that it is time for a round.
     fn patience(&self) -> Duration {
-        if self.has_work() { ROUND_EVERY } else { Duration::from_secs(3600) }
+        if self.has_work() {
+            ROUND_EVERY
+        } else {
+            Duration::from_secs(3600)
+        }
     }
 
     fn is_worth_a_round(&self) -> bool {
@@ -318,6 +322,7 @@ impl Publisher {
         while self.full_tiles() > 0 {
             self.write_tiles()?;
             self.release();
+            self.prepare_segment();
         }
         while let Some((number, bytes)) = self.generations.front() {
             let file = GENERATION.seal(bytes);
@@ -360,7 +365,9 @@ impl Publisher {
                 width: TileWidth::FULL,
             }
             .to_string();
-            files.public.add(&entries_path, &encode_entries(entries.iter().map(Vec::as_slice))?)?;
+            files
+                .public
+                .add(&entries_path, &encode_entries(entries.iter().map(Vec::as_slice))?)?;
             files.private.add(
                 &relative(&self.layout.private, &self.layout.records(number)),
                 &bundle::encode(number * TILE, &stored),
@@ -456,9 +463,13 @@ impl Publisher {
     /// Makes the next journal segment ready, so that a commit never allocates. While that
     /// fails, admission refuses, and the segment in use takes what was accepted.
     fn prepare_segment(&self) {
-        let Some(keeper) = self.keeper.as_ref().filter(|keeper| keeper.wants_preparing()) else { return };
+        let Some(keeper) = self.keeper.as_ref().filter(|keeper| keeper.wants_preparing()) else {
+            return;
+        };
         let prepared = keeper.prepare();
-        self.progress.no_segment.store(prepared.is_err(), Ordering::Release);
+        self.progress
+            .no_segment
+            .store(prepared.is_err(), Ordering::Release);
         if let Err(error) = prepared {
             tracing::warn!(%error, "the next journal segment could not be prepared; it is tried again");
         }

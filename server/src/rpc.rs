@@ -5,9 +5,7 @@ use std::sync::Arc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming, metadata::MetadataMap};
 use trialseal_core::index::LogIndex;
-use trialseal_proto::v1::{
-    self, get_receipt_request::Record as Named, notary_server::Notary as NotaryApi,
-};
+use trialseal_proto::v1::{self, get_receipt_request::Record as Named, notary_server::Notary as NotaryApi};
 use zeroize::Zeroizing;
 
 mod list;
@@ -37,7 +35,9 @@ pub struct NotaryService {
 impl NotaryService {
     /// The member that the call's bearer token speaks for.
     fn caller(&self, metadata: &MetadataMap) -> Result<Caller, Refusal> {
-        let header = metadata.get("authorization").and_then(|value| value.to_str().ok());
+        let header = metadata
+            .get("authorization")
+            .and_then(|value| value.to_str().ok());
         let token = header
             .and_then(|header| header.strip_prefix("Bearer "))
             .and_then(|token| token.strip_prefix(TOKEN_PREFIX))
@@ -69,7 +69,9 @@ impl NotaryService {
             receipt::receipt(&notary, &notary.prove(index)?)
         });
         let receipt = read.await.unwrap_or(Err(Refusal::Internal))?;
-        Ok(v1::GetReceiptResponse { receipt: Some(receipt) })
+        Ok(v1::GetReceiptResponse {
+            receipt: Some(receipt),
+        })
     }
 
     async fn list(
@@ -95,7 +97,9 @@ impl NotaryApi for NotaryService {
             Ok(caller) => submit::submit(&self.notary, caller, request.into_inner()).await,
             Err(refusal) => Err(refusal),
         };
-        answer.map(Response::new).map_err(|refusal| self.refused(&refusal))
+        answer
+            .map(Response::new)
+            .map_err(|refusal| self.refused(&refusal))
     }
 
     type SubmitStreamStream = ReceiverStream<Result<v1::SubmitStreamResponse, Status>>;
@@ -104,7 +108,9 @@ impl NotaryApi for NotaryService {
         &self,
         request: Request<Streaming<v1::SubmitStreamRequest>>,
     ) -> Result<Response<Self::SubmitStreamStream>, Status> {
-        let caller = self.caller(request.metadata()).map_err(|refusal| self.refused(&refusal))?;
+        let caller = self
+            .caller(request.metadata())
+            .map_err(|refusal| self.refused(&refusal))?;
         let stream = submit::submit_stream(Arc::clone(&self.notary), caller, request.into_inner());
         Ok(Response::new(stream))
     }
@@ -115,7 +121,9 @@ impl NotaryApi for NotaryService {
     ) -> Result<Response<v1::GetReceiptResponse>, Status> {
         let (metadata, _, request) = request.into_parts();
         let answer = self.receipt(&metadata, request).await;
-        answer.map(Response::new).map_err(|refusal| self.refused(&refusal))
+        answer
+            .map(Response::new)
+            .map_err(|refusal| self.refused(&refusal))
     }
 
     async fn list_records(
@@ -124,6 +132,8 @@ impl NotaryApi for NotaryService {
     ) -> Result<Response<v1::ListRecordsResponse>, Status> {
         let (metadata, _, request) = request.into_parts();
         let answer = self.list(&metadata, request).await;
-        answer.map(Response::new).map_err(|refusal| self.refused(&refusal))
+        answer
+            .map(Response::new)
+            .map_err(|refusal| self.refused(&refusal))
     }
 }

@@ -39,7 +39,7 @@ const TAKE: usize = 256;
 /// A clock that steps back by more stops sealing; by less, the last time is held.
 const STEP_BACK_MS: i64 = 1_000;
 /// How often an append that the journal refused for now is tried again.
-const REFUSED_PAUSE: Duration = Duration::from_millis(50);
+const REFUSED_PAUSE: Duration = Duration::from_millis(2);
 /// Pauses of an idle sequencer between two looks at what is due.
 const IDLE_MIN: Duration = Duration::from_secs(1);
 /// See [`IDLE_MIN`].
@@ -156,6 +156,7 @@ impl Committer {
             .map_err(|error| CommitFailed::Sign(error.to_string()))?;
         let count = u32::try_from(batch.entries.len()).unwrap_or(u32::MAX);
         let pieces = [batch.stored.payload().as_ref(), note.as_bytes()];
+        let mut told = false;
         loop {
             match self.journal.append(batch.first.get(), count, &pieces) {
                 Ok(position) => {
@@ -169,7 +170,9 @@ impl Committer {
                 Err(AppendError::Refused(refusal @ journal::Refusal::NoSegment(_))) => {
                     // Nothing was written. Admission refuses early on the same grounds, so
                     // this waits only for what was accepted before.
-                    tracing::warn!(%refusal, "the journal has no room; sealing waits");
+                    if !std::mem::replace(&mut told, true) {
+                        tracing::warn!(%refusal, "the journal has no room; sealing waits");
+                    }
                     std::thread::sleep(REFUSED_PAUSE);
                 }
                 Err(error) => return Err(CommitFailed::Append(error)),
@@ -506,7 +509,10 @@ mod tests {
         let person = Person::new("acme", "alice", 1);
         served.enrol(&person).await;
         let before = served.notary.view.head().size.get();
-        assert!(statement(&served, before - 1).is_none(), "nothing is due on the first day");
+        assert!(
+            statement(&served, before - 1).is_none(),
+            "nothing is due on the first day"
+        );
         log.clock.set(log.clock.now().plus_millis(24 * 3_600_000));
         served.draft(&person, 1).await.unwrap();
         // The statement comes first in the batch, and covers what was there before it.
@@ -515,7 +521,10 @@ mod tests {
             other => panic!("{other:?}"),
         }
         served.draft(&person, 2).await.unwrap();
-        assert!(statement(&served, before + 2).is_none(), "the next is due a day later");
+        assert!(
+            statement(&served, before + 2).is_none(),
+            "the next is due a day later"
+        );
         served.stop().await;
         log.audit().unwrap();
     }

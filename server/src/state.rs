@@ -150,9 +150,17 @@ impl State {
         let mut heads: Vec<_> = registers.iter().map(|(_, head)| head).collect();
         heads.sort_unstable_by_key(|head| head.first);
         let line = |head: &&RegisterHead| format!("{} {} {}\n", head.first, head.sequence, head.last);
-        let leaves: Vec<_> = heads.iter().map(|head| leaf_hash(line(head).as_bytes())).collect();
+        let leaves: Vec<_> = heads
+            .iter()
+            .map(|head| leaf_hash(line(head).as_bytes()))
+            .collect();
         let count = leaves.len() as u64;
-        Statement::Registers { at, count, root: builder::root_of(&leaves), size: self.size }
+        Statement::Registers {
+            at,
+            count,
+            root: builder::root_of(&leaves),
+            size: self.size,
+        }
     }
 
     /// Folds in a statement of the notary.
@@ -162,7 +170,10 @@ impl State {
             Statement::Registers { at, size, .. } => self.stated = (*at, *size),
             Statement::Close { .. } => {}
         }
-        Completed { page: None, generation: self.advance(index) }
+        Completed {
+            page: None,
+            generation: self.advance(index),
+        }
     }
 
     /// Folds in a record.
@@ -179,8 +190,12 @@ impl State {
         if let Some(change) = &facts.account {
             Arc::make_mut(&mut self.accounts).apply(index, facts.record, change);
         }
-        self.remembered.insert(index, &facts.organization, facts.fingerprint, facts.not_after);
-        Completed { page, generation: self.advance(index) }
+        self.remembered
+            .insert(index, &facts.organization, facts.fingerprint, facts.not_after);
+        Completed {
+            page,
+            generation: self.advance(index),
+        }
     }
 
     fn advance(&mut self, index: LogIndex) -> Option<(u64, Vec<u8>)> {
@@ -229,7 +244,10 @@ impl State {
     /// Numbers of the complete generations that are still remembered.
     #[must_use]
     pub fn complete_generations(&self) -> Vec<u64> {
-        self.remembered.numbers().filter(|number| *number < self.size.get() / GENERATION).collect()
+        self.remembered
+            .numbers()
+            .filter(|number| *number < self.size.get() / GENERATION)
+            .collect()
     }
 
     /// Reads a snapshot; the numbers are those of the generations that it relies on, which
@@ -250,7 +268,9 @@ impl State {
             registers: Arc::new(RwLock::new(Registers::decode(&mut reader)?)),
             remembered: Remembered::default(),
         };
-        let generations = (0..reader.count()?).map(|_| reader.u64()).collect::<Result<_, _>>()?;
+        let generations = (0..reader.count()?)
+            .map(|_| reader.u64())
+            .collect::<Result<_, _>>()?;
         if reader.u8()? == 0 {
             reader.end()?;
         } else {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{DurableError, refuse_difference, temporary_path, write_temporary};
 use crate::fs::{File, FileSystem, directory_of};
 
-/// Immutable files that become durable together: each file is synced once, and each directory once.
+/// Immutable files that become durable together: all files are synced at once, and each directory once.
 ///
 /// [`Batch::add`] writes; nothing has its name, and nothing is durable, before [`Batch::commit`] returns. A batch
 /// may be used again after a commit, and remembers which directories it has made durable. After an error, drop it:
@@ -71,9 +71,8 @@ impl Batch {
     /// Makes all files durable under their names.
     pub fn commit(&mut self) -> Result<(), DurableError> {
         let written = std::mem::take(&mut self.written);
-        for one in &written {
-            one.file.sync_data()?;
-        }
+        let files: Vec<&dyn File> = written.iter().map(|one| &*one.file).collect();
+        self.fs.sync_files(&self.root, &files)?;
         // All contents are durable, under names that nobody reads.
         let mut directories = BTreeSet::new();
         for one in &written {

@@ -12,6 +12,9 @@ const SLICES_MAX: usize = 1024;
 /// What of a mode is permissions and not the kind of file.
 const PERMISSION_BITS: u32 = 0o7777;
 
+/// From this many files on the whole file system is synced.
+const SYNC_ALL_FROM: usize = 8;
+
 /// The file system of the operating system. Every descriptor is closed on exec (the default of `std`).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RealFileSystem;
@@ -75,6 +78,17 @@ impl FileSystem for RealFileSystem {
         fs::File::open(path)
             .and_then(|directory| directory.sync_all())
             .map_err(|source| FileError::new(Operation::SyncDirectory, path, source))
+    }
+
+    /// Many small new files cost a wait each if they are synced one by one; the whole file system at once takes
+    /// about as long as a few of them. Linux reports errors of the writeback here since 5.8.
+    fn sync_files(&self, below: &Path, files: &[&dyn File]) -> Result<(), FileError> {
+        if files.len() < SYNC_ALL_FROM {
+            return files.iter().try_for_each(|file| file.sync_data());
+        }
+        fs::File::open(below)
+            .and_then(|directory| Ok(rustix::fs::syncfs(&directory)?))
+            .map_err(|source| FileError::new(Operation::Sync, below, source))
     }
 
     fn list(&self, path: &Path) -> Result<Vec<String>, FileError> {

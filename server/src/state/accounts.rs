@@ -396,7 +396,9 @@ impl Accounts {
                 let id: MemberId = reader.text()?.parse().map_err(|_| Malformed)?;
                 let member = decode_member(reader)?;
                 for enrolled in &member.keys {
-                    accounts.keys.insert(enrolled.key.to_string(), enrolled.key.clone());
+                    accounts
+                        .keys
+                        .insert(enrolled.key.to_string(), enrolled.key.clone());
                 }
                 members.insert(id, member);
             }

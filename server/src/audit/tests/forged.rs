@@ -41,7 +41,10 @@ fn swapped_records_are_found() {
     let file = victim.log.layout.records(0);
     let contents = rewritten(&victim, |entries| entries.swap(100, 117));
     let said = victim.must_name(&file, "a swap of records", |fs, _| put(fs, &file, &contents));
-    assert!(said.contains("entry 100: the parts of the record do not give its entry"), "{said}");
+    assert!(
+        said.contains("entry 100: the parts of the record do not give its entry"),
+        "{said}"
+    );
 }
 
 #[test]
