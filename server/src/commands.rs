@@ -137,6 +137,7 @@ impl Arguments {
         match self.command {
             Command::Init(init) => runtime.block_on(init.run()),
             Command::Serve(serve) => {
+                give_memory_back()?;
                 let accepted = serve.accept_head.as_deref().map(accepted_head).transpose()?;
                 Ok(runtime.block_on(serve::serve(&serve.flags, accepted))?)
             }
@@ -147,6 +148,32 @@ impl Arguments {
             Command::Token(command) => runtime.block_on(command.run()),
         }
     }
+}
+
+/// How glibc's allocator is told to give memory back. By default the buffers of large
+/// messages raise its thresholds until it keeps hundreds of megabytes.
+const ALLOCATOR: [(&str, &str); 3] = [
+    ("MALLOC_ARENA_MAX", "2"),
+    ("MALLOC_MMAP_THRESHOLD_", "131072"),
+    ("MALLOC_TRIM_THRESHOLD_", "131072"),
+];
+
+/// The allocator reads its settings when a program starts, so this one starts itself anew
+/// with them, in the same process. Settings that an operator made are left alone.
+fn give_memory_back() -> Result<(), CommandError> {
+    use std::os::unix::process::CommandExt as _;
+    if ALLOCATOR.iter().any(|(name, _)| std::env::var_os(name).is_some()) {
+        return Ok(());
+    }
+    let program = std::env::current_exe()
+        .map_err(|error| CommandError::Failed(format!("this program's own file is unknown: {error}")))?;
+    let error = std::process::Command::new(program)
+        .args(std::env::args_os().skip(1))
+        .envs(ALLOCATOR)
+        .exec();
+    Err(CommandError::Failed(format!(
+        "this program cannot start itself anew: {error}"
+    )))
 }
 
 fn accepted_head(values: &[String]) -> Result<AcceptedHead, CommandError> {

@@ -42,7 +42,7 @@ const QUEUE_MESSAGES: usize = 16_384;
 /// Bytes are counted in the queue's bound by this unit, so that they fit a semaphore.
 const ROOM_BYTES: u64 = 256;
 /// Committed entries that may wait in memory for their files.
-const WAITING_BYTES_MAX: u64 = 48 << 20;
+const WAITING_BYTES_MAX: u64 = 24 << 20;
 
 /// What became of one submission.
 #[derive(Debug)]

@@ -242,6 +242,7 @@ impl Run {
             tracing::error!(%error, "the registers could not be stated; it is tried again with the next batch");
         }
         let mut waiting = Vec::new();
+        let mut last_call = true;
         loop {
             for work in std::mem::take(&mut self.carry) {
                 if open.len() >= BATCH_ENTRIES || open.bytes() >= BATCH_BYTES {
@@ -256,7 +257,15 @@ impl Run {
             }
             let full = !self.carry.is_empty();
             match &mut self.flight {
-                None => break,
+                None if full || !std::mem::take(&mut last_call) => break,
+                None => {
+                    // Calls that are ready to run join this batch: each commit costs as much
+                    // as the admission of many of them. An idle notary goes on at once.
+                    tokio::task::yield_now().await;
+                    while let Ok(work) = self.queue.try_recv() {
+                        self.carry.push(work);
+                    }
+                }
                 Some(flight) if full => {
                     let landed = (&mut flight.commit).await;
                     if !self.landed(landed) {
@@ -269,7 +278,6 @@ impl Run {
                         if !self.landed(landed) {
                             return self.fail(waiting);
                         }
-                        break;
                     }
                     taken = self.queue.recv_many(&mut self.carry, TAKE) => {
                         if taken == 0 {
