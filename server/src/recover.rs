@@ -311,6 +311,9 @@ fn read_snapshot(fs: &dyn FileSystem, layout: &Layout) -> Result<(State, u64), O
     if state.size().get() != size {
         return Err(damaged().into());
     }
+    state
+        .remembered_mut()
+        .reserve(generations.len() as u64 * crate::state::GENERATION);
     for number in generations {
         let path = layout.generation(number);
         let file = fs.read(&path, SNAPSHOT_BYTES_MAX)?;

@@ -138,6 +138,18 @@ impl Remembered {
         self.insert_slot(fingerprint.0, index.get());
     }
 
+    /// Makes room for so many more at once: loading them one by one would rebuild every
+    /// shard many times over.
+    pub fn reserve(&mut self, submissions: u64) {
+        let each = usize::try_from(submissions).unwrap_or(0) / SHARDS;
+        let Self {
+            shards, generations, ..
+        } = self;
+        for shard in shards {
+            shard.rebuild(each, |index| generations.contains_key(&(index / GENERATION)));
+        }
+    }
+
     fn insert_slot(&mut self, fingerprint: u64, index: u64) {
         let Self {
             shards, generations, ..
@@ -286,19 +298,20 @@ impl Shard {
     fn insert(&mut self, fingerprint: u64, index: u64, is_live: impl Fn(u64) -> bool) {
         // At most 7/8 full, so that a probe always ends at an empty slot.
         if (self.used + 1) * 8 > self.slots.len() * 7 {
-            self.grow(is_live);
+            self.rebuild(0, is_live);
         }
         self.place(fingerprint, index);
     }
 
-    fn grow(&mut self, is_live: impl Fn(u64) -> bool) {
+    /// Makes the shard anew with the live slots, and room for `more` beyond the usual.
+    fn rebuild(&mut self, more: usize, is_live: impl Fn(u64) -> bool) {
         let old = std::mem::take(&mut self.slots);
         let live = old
             .iter()
             .map(unpack)
             .filter(|(_, index)| index.is_some_and(&is_live))
             .count();
-        let size = (live * 10 / 7).max(FIRST_SLOTS);
+        let size = ((live + more) * 4 / 3).max(FIRST_SLOTS);
         self.slots.reserve_exact(size);
         self.slots.resize(size, [0; SLOT]);
         self.used = 0;
