@@ -386,7 +386,12 @@ async fn check_fetched(folder: &Folder, stubs: &Stubs, first: u64) {
             sequence: 1,
         }),
     ] {
-        let request = v1::GetReceiptRequest { record: Some(record) };
+        let request = v1::GetReceiptRequest {
+            record: Some(record),
+            level: 0,
+            log: String::new(),
+            wait: None,
+        };
         let answer = stubs
             .notary()
             .get_receipt(stubs.request(request))

@@ -200,7 +200,12 @@ fn a_damaged_record_is_named_and_never_answered() {
             let record = Some(v1::get_receipt_request::Record::Index(index));
             let answer = stubs
                 .notary()
-                .get_receipt(stubs.request(v1::GetReceiptRequest { record }))
+                .get_receipt(stubs.request(v1::GetReceiptRequest {
+                    record,
+                    level: 0,
+                    log: String::new(),
+                    wait: None,
+                }))
                 .await;
             match answer {
                 // What is given is whole: each receipt proves itself.

@@ -33,6 +33,8 @@ pub(crate) fn draft(account: usize, number: u64) -> v1::SubmitRequest {
     };
     v1::SubmitRequest {
         submission: Some(Wire::Draft(draft)),
+        level: 0,
+        wait: None,
     }
 }
 
@@ -99,6 +101,8 @@ pub(crate) fn wire(prepared: &Prepared) -> v1::SubmitRequest {
             why: Some(part(prepared.why())),
             note: prepared.note().to_owned(),
         })),
+        level: 0,
+        wait: None,
     }
 }
 

@@ -71,6 +71,7 @@ impl NotaryService {
         let receipt = read.await.unwrap_or(Err(Refusal::Internal))?;
         Ok(v1::GetReceiptResponse {
             receipt: Some(receipt),
+            reached: 0,
         })
     }
 

@@ -38,6 +38,9 @@ async fn tokens() {
             .await;
         let asked = v1::GetReceiptRequest {
             record: Some(v1::get_receipt_request::Record::Index(scene.index)),
+            level: 0,
+            log: String::new(),
+            wait: None,
         };
         let asked = stubs
             .notary()
@@ -96,7 +99,12 @@ async fn records_of_others_are_not_there() {
         ("no such place", position("org:zenith", 1 << 30)),
         ("place 0", position("org:zenith", 0)),
     ] {
-        let request = v1::GetReceiptRequest { record: Some(record) };
+        let request = v1::GetReceiptRequest {
+            record: Some(record),
+            level: 0,
+            log: String::new(),
+            wait: None,
+        };
         not_found(
             name,
             zenith

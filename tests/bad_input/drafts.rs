@@ -190,7 +190,11 @@ fn pair(draft: &mut v1::Draft, class: &str, event: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn drafts() {
     let scene = Scene::new().await;
-    let nothing = v1::SubmitRequest { submission: None };
+    let nothing = v1::SubmitRequest {
+        submission: None,
+        level: 0,
+        wait: None,
+    };
     scene
         .refuse_all([case("nothing", nothing, INVALID, "give prepared or draft")])
         .await;

@@ -224,6 +224,8 @@ pub fn draft(name: &str) -> v1::Draft {
 pub fn of_draft(draft: v1::Draft) -> v1::SubmitRequest {
     v1::SubmitRequest {
         submission: Some(v1::submit_request::Submission::Draft(draft)),
+        level: 0,
+        wait: None,
     }
 }
 
@@ -245,6 +247,8 @@ pub fn of_prepared(prepared: &Prepared) -> v1::SubmitRequest {
     };
     v1::SubmitRequest {
         submission: Some(v1::submit_request::Submission::Prepared(prepared)),
+        level: 0,
+        wait: None,
     }
 }
 

@@ -139,6 +139,8 @@ impl Forgery {
 pub fn of(prepared: v1::Prepared) -> v1::SubmitRequest {
     v1::SubmitRequest {
         submission: Some(v1::submit_request::Submission::Prepared(prepared)),
+        level: 0,
+        wait: None,
     }
 }
 

@@ -248,5 +248,6 @@ fn summarize(record: &StoredRecord) -> Option<v1::RecordSummary> {
         signed: matches!(record.submitted, Submitted::Signed { .. }),
         sealed: when.sealed,
         reason: why.reason.unwrap_or_default(),
+        log: String::new(),
     })
 }

@@ -46,6 +46,7 @@ pub(crate) fn receipt(notary: &Notary, proven: &Proven) -> Result<v1::Receipt, R
         evidence: vec![v1::Evidence {
             proof: format_tlog_proof(proven.index, &proven.path, &proven.note),
             timestamps: Vec::new(),
+            cose: None,
         }],
     })
 }

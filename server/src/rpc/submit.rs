@@ -63,6 +63,7 @@ pub(crate) async fn submit(
             Ok(v1::SubmitResponse {
                 receipt: Some(receipt(notary, &proven)?),
                 repeated: false,
+                reached: 0,
             })
         }
         Answer::Repeated(index) => {
@@ -70,6 +71,7 @@ pub(crate) async fn submit(
             Ok(v1::SubmitResponse {
                 receipt: Some(receipt),
                 repeated: true,
+                reached: 0,
             })
         }
         Answer::Refused(refusal) => Err(refusal),

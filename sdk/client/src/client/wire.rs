@@ -26,6 +26,8 @@ pub(super) fn submit_request(sent: OutgoingRef<'_>) -> v1::SubmitRequest {
     };
     v1::SubmitRequest {
         submission: Some(submission),
+        level: 0,
+        wait: None,
     }
 }
 
@@ -38,7 +40,12 @@ pub(super) fn receipt_request(place: &RecordPlace) -> v1::GetReceiptRequest {
             sequence: sequence.get(),
         }),
     };
-    v1::GetReceiptRequest { record: Some(record) }
+    v1::GetReceiptRequest {
+        record: Some(record),
+        level: 0,
+        log: String::new(),
+        wait: None,
+    }
 }
 
 /// Whether the receipt is for the record that was asked for.

@@ -207,6 +207,7 @@ impl State {
             evidence: vec![v1::Evidence {
                 proof,
                 timestamps: Vec::new(),
+                cose: None,
             }],
         }
     }
@@ -258,6 +259,7 @@ impl v1::notary_server::Notary for FakeNotary {
         Ok(Response::new(v1::SubmitResponse {
             receipt: Some(receipt),
             repeated,
+            reached: 0,
         }))
     }
 
@@ -341,6 +343,7 @@ impl v1::notary_server::Notary for FakeNotary {
         let stored = stored.ok_or_else(|| Status::not_found("no such record"))?;
         Ok(Response::new(v1::GetReceiptResponse {
             receipt: Some(state.receipt(&stored, fault.as_ref())),
+            reached: 0,
         }))
     }
 
