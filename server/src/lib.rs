@@ -23,6 +23,7 @@ pub mod layout;
 pub mod limits;
 pub mod listing;
 pub mod notary;
+pub mod outbound;
 pub mod publish;
 pub mod recover;
 pub mod refusal;
