@@ -1,9 +1,11 @@
-//! The log's two keys, Ed25519 and ML-DSA-44: made together, kept encrypted, used together.
+//! The two keys of a log or of a witness, Ed25519 and ML-DSA-44: made together, kept encrypted, used together.
 
 mod files;
+mod mldsa44;
 mod passphrase;
 mod pkcs8_pem;
 mod signer;
+mod witness;
 
 use std::fmt;
 use std::io::Read as _;
@@ -13,6 +15,7 @@ use rand::TryRng as _;
 use rand::rngs::SysRng;
 use thiserror::Error;
 use trialseal_core::checkpoint::Origin;
+use trialseal_core::note::KeyName;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 pub(crate) use self::files::{Readers, open_private};
@@ -20,6 +23,7 @@ pub use self::passphrase::{CREDENTIAL_NAME, Passphrase, PassphraseSources};
 use self::pkcs8_pem::Algorithm;
 pub use self::pkcs8_pem::Problem;
 pub use self::signer::{LogSigner, SignError};
+pub use self::witness::{WITNESS_PUB_FILE, WitnessSigner};
 
 /// The file of the encrypted Ed25519 key.
 pub const ED25519_FILE: &str = "log-ed25519.pem";
@@ -28,6 +32,19 @@ pub const MLDSA44_FILE: &str = "log-mldsa44.pem";
 /// The file of the two public keys.
 pub const LOG_PUB_FILE: &str = "log.pub";
 
+/// How the files of a pair of keys are called.
+struct KeyFiles {
+    ed25519: &'static str,
+    mldsa44: &'static str,
+    public: &'static str,
+}
+
+const LOG_FILES: KeyFiles = KeyFiles {
+    ed25519: ED25519_FILE,
+    mldsa44: MLDSA44_FILE,
+    public: LOG_PUB_FILE,
+};
+
 /// Bytes of a key file, at most; those that are written have about 400.
 const KEY_FILE_BYTES_MAX: u64 = 16 * 1024;
 
@@ -35,7 +52,7 @@ const KEY_FILE_BYTES_MAX: u64 = 16 * 1024;
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(crate) struct Seed([u8; 32]);
 
-/// The log's two secret keys.
+/// The two secret keys of a log, or of a witness.
 pub struct LogKeys {
     ed25519: Seed,
     mldsa44: Seed,
@@ -85,13 +102,13 @@ pub enum KeyError {
         /// What is wrong.
         problem: Problem,
     },
-    /// The keys are not those of this log.
-    #[error("{}: these are not the keys of {origin} that {} holds", path.display(), LOG_PUB_FILE)]
+    /// The secret keys are not those of this log or witness.
+    #[error("{}: the secret keys beside it are not the keys of {name} that it holds", path.display())]
     OtherKeys {
         /// The file of public keys.
         path: PathBuf,
-        /// The log.
-        origin: Origin,
+        /// The name of the log or witness.
+        name: KeyName,
     },
     /// A key does not work.
     #[error(transparent)]
@@ -151,20 +168,8 @@ impl LogKeys {
     /// # Errors
     /// Names the file that could not be written.
     pub fn save(&self, origin: &Origin, directory: &Path, passphrase: &Passphrase) -> Result<(), KeyError> {
-        let encrypted = |algorithm, seed, name| {
-            let path = directory.join(name);
-            pkcs8_pem::encrypt(algorithm, seed, passphrase)
-                .map(Zeroizing::new)
-                .map_err(|problem| KeyError::File { path, problem })
-        };
-        let ed25519 = encrypted(Algorithm::Ed25519, &self.ed25519, ED25519_FILE)?;
-        let mldsa44 = encrypted(Algorithm::MlDsa44, &self.mldsa44, MLDSA44_FILE)?;
         let log_pub = LogSigner::new(origin, self)?.log_pub();
-        files::create_private_directory(directory)?;
-        files::create_private(&directory.join(ED25519_FILE), ed25519.as_bytes())?;
-        files::create_private(&directory.join(MLDSA44_FILE), mldsa44.as_bytes())?;
-        files::create_public(&directory.join(LOG_PUB_FILE), log_pub.as_bytes())?;
-        files::sync_directory(directory)
+        self.write(&LOG_FILES, &log_pub, directory, passphrase)
     }
 
     /// Reads both keys.
@@ -172,6 +177,32 @@ impl LogKeys {
     /// # Errors
     /// Names the file that others can read, that is missing, or that does not open.
     pub fn load(directory: &Path, passphrase: &Passphrase) -> Result<Self, KeyError> {
+        Self::read(&LOG_FILES, directory, passphrase)
+    }
+
+    fn write(
+        &self,
+        names: &KeyFiles,
+        public: &str,
+        directory: &Path,
+        passphrase: &Passphrase,
+    ) -> Result<(), KeyError> {
+        let encrypted = |algorithm, seed, name| {
+            let path = directory.join(name);
+            pkcs8_pem::encrypt(algorithm, seed, passphrase)
+                .map(Zeroizing::new)
+                .map_err(|problem| KeyError::File { path, problem })
+        };
+        let ed25519 = encrypted(Algorithm::Ed25519, &self.ed25519, names.ed25519)?;
+        let mldsa44 = encrypted(Algorithm::MlDsa44, &self.mldsa44, names.mldsa44)?;
+        files::create_private_directory(directory)?;
+        files::create_private(&directory.join(names.ed25519), ed25519.as_bytes())?;
+        files::create_private(&directory.join(names.mldsa44), mldsa44.as_bytes())?;
+        files::create_public(&directory.join(names.public), public.as_bytes())?;
+        files::sync_directory(directory)
+    }
+
+    fn read(names: &KeyFiles, directory: &Path, passphrase: &Passphrase) -> Result<Self, KeyError> {
         let read = |algorithm, name| -> Result<Seed, KeyError> {
             let path = directory.join(name);
             let mut text = Zeroizing::new(String::new());
@@ -186,8 +217,24 @@ impl LogKeys {
                 .map_err(|problem| KeyError::File { path, problem })
         };
         Ok(Self {
-            ed25519: read(Algorithm::Ed25519, ED25519_FILE)?,
-            mldsa44: read(Algorithm::MlDsa44, MLDSA44_FILE)?,
+            ed25519: read(Algorithm::Ed25519, names.ed25519)?,
+            mldsa44: read(Algorithm::MlDsa44, names.mldsa44)?,
+        })
+    }
+}
+
+/// Refuses public keys that are not those of the secret keys beside them.
+fn check_public(path: PathBuf, expected: &str, name: &KeyName) -> Result<(), KeyError> {
+    let found = std::fs::read_to_string(&path).map_err(|error| KeyError::Unreadable {
+        path: path.clone(),
+        error,
+    })?;
+    if found == expected {
+        Ok(())
+    } else {
+        Err(KeyError::OtherKeys {
+            path,
+            name: name.clone(),
         })
     }
 }
@@ -199,17 +246,7 @@ impl LogSigner {
     /// As [`LogKeys::load`], and where the public keys differ.
     pub fn open(origin: &Origin, directory: &Path, passphrase: &Passphrase) -> Result<Self, KeyError> {
         let signer = Self::new(origin, &LogKeys::load(directory, passphrase)?)?;
-        let path = directory.join(LOG_PUB_FILE);
-        let log_pub = std::fs::read_to_string(&path).map_err(|error| KeyError::Unreadable {
-            path: path.clone(),
-            error,
-        })?;
-        if log_pub != signer.log_pub() {
-            return Err(KeyError::OtherKeys {
-                path,
-                origin: origin.clone(),
-            });
-        }
+        check_public(directory.join(LOG_PUB_FILE), &signer.log_pub(), origin.key_name())?;
         Ok(signer)
     }
 }

@@ -2,23 +2,19 @@
 
 use std::fmt;
 
-use aws_lc_rs::signature::{KeyPair as _, ML_DSA_44, ML_DSA_44_SIGNING, PqdsaKeyPair, UnparsedPublicKey};
 use thiserror::Error;
 use trialseal_core::checkpoint::{Checkpoint, Origin};
-use trialseal_core::index::LogSize;
-use trialseal_core::note::{
-    COSIGNATURE_TIME_MAX, Ed25519SigningKey, KeyType, SignatureLine, SignedNote, VerifierKey, mldsa_message,
-};
+use trialseal_core::note::{COSIGNATURE_TIME_MAX, Ed25519SigningKey, SignatureLine, SignedNote, VerifierKey};
 use trialseal_core::time::Instant;
 
 use super::LogKeys;
+use super::mldsa44::MlDsa44Signer;
 
 /// Both secret keys of a log, ready to sign its checkpoints.
 pub struct LogSigner {
     origin: Origin,
     ed25519: Ed25519SigningKey,
-    mldsa44: PqdsaKeyPair,
-    mldsa44_verifier: VerifierKey,
+    mldsa44: MlDsa44Signer,
 }
 
 /// Why a checkpoint was not signed. Nothing was released.
@@ -55,15 +51,10 @@ impl LogSigner {
     pub fn new(origin: &Origin, keys: &LogKeys) -> Result<Self, SignError> {
         let name = origin.key_name().clone();
         let ed25519 = Ed25519SigningKey::from_seed(name.clone(), *keys.ed25519.as_bytes());
-        let mldsa44 = PqdsaKeyPair::from_seed(&ML_DSA_44_SIGNING, keys.mldsa44.as_bytes())
-            .map_err(|_| SignError::Key("ML-DSA-44"))?;
-        let mldsa44_verifier = VerifierKey::new(name, KeyType::MlDsa44, mldsa44.public_key().as_ref())
-            .map_err(|_| SignError::Key("ML-DSA-44"))?;
         Ok(Self {
             origin: origin.clone(),
             ed25519,
-            mldsa44,
-            mldsa44_verifier,
+            mldsa44: MlDsa44Signer::new(name, &keys.mldsa44)?,
         })
     }
 
@@ -76,7 +67,7 @@ impl LogSigner {
     /// The public keys: Ed25519, then ML-DSA-44.
     #[must_use]
     pub fn verifiers(&self) -> [&VerifierKey; 2] {
-        [self.ed25519.verifier(), &self.mldsa44_verifier]
+        [self.ed25519.verifier(), self.mldsa44.verifier()]
     }
 
     /// The public keys as text, one a line, Ed25519 first: the contents of `log.pub`.
@@ -114,7 +105,7 @@ impl LogSigner {
         let text = checkpoint.text();
         let lines = vec![
             self.ed25519_line(&text)?,
-            self.mldsa44_line(checkpoint, at_seconds)?,
+            self.mldsa44.cosign(checkpoint, at_seconds)?,
         ];
         let note = SignedNote::new(text, lines).map_err(|_| SignError::Verification("note's"))?;
         Ok(note.to_string())
@@ -127,32 +118,5 @@ impl LogSigner {
             .verify(text, &line)
             .map_err(|_| SignError::Verification("Ed25519"))?;
         Ok(line)
-    }
-
-    fn mldsa44_line(&self, checkpoint: &Checkpoint, at_seconds: u64) -> Result<SignatureLine, SignError> {
-        let name = self.origin.key_name();
-        let message = mldsa_message(
-            name,
-            at_seconds,
-            &self.origin,
-            LogSize::EMPTY,
-            checkpoint.size,
-            &checkpoint.root,
-        );
-        let mut signature = vec![0; ML_DSA_44_SIGNING.signature_len()];
-        let length = self
-            .mldsa44
-            .sign(&message, &mut signature)
-            .map_err(|_| SignError::Key("ML-DSA-44"))?;
-        signature.truncate(length);
-        // Verified with the public key as it is published, not as the key pair holds it.
-        UnparsedPublicKey::new(&ML_DSA_44, self.mldsa44_verifier.public_key())
-            .verify(&message, &signature)
-            .map_err(|_| SignError::Verification("ML-DSA-44"))?;
-        Ok(SignatureLine::timestamped(
-            &self.mldsa44_verifier,
-            at_seconds,
-            &signature,
-        ))
     }
 }

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use trialseal_core::checkpoint::Checkpoint;
 use trialseal_core::hash::sha256;
 use trialseal_core::index::LogSize;
-use trialseal_core::note::{MlDsa44SigningKey, SignedNote, VerifierKey};
+use trialseal_core::note::{COSIGNATURE_TIME_MAX, KeyType, MlDsa44SigningKey, SignedNote, VerifierKey};
 use trialseal_core::time::Instant;
 use trialseal_core::trust::Trust;
 
@@ -413,4 +413,40 @@ fn secrets_do_not_show_in_debug_output() {
         !signer.contains("000102030405") && !signer.contains("[0, 1, 2"),
         "{signer}"
     );
+}
+
+#[test]
+fn a_witness_cosigns_what_the_core_verifies() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = dir.path().join("keys");
+    let name = KeyName::new("witness.example.edu/w1").unwrap();
+    let made = WitnessSigner::create(&name, &keys, &passphrase("secret")).unwrap();
+    let again = WitnessSigner::create(&name, &keys, &passphrase("secret")).unwrap_err();
+    assert!(matches!(again, KeyError::Unwritable { .. }), "{again}");
+    let opened = WitnessSigner::open(&name, &keys, &passphrase("secret")).unwrap();
+    assert_eq!(opened.verifiers(), made.verifiers());
+    assert_eq!(
+        fs::read_to_string(keys.join(WITNESS_PUB_FILE)).unwrap(),
+        opened.witness_pub()
+    );
+    let types = opened.verifiers().map(VerifierKey::key_type);
+    assert_eq!(types, [KeyType::Ed25519Cosignature, KeyType::MlDsa44]);
+
+    let checkpoint = checkpoint();
+    let lines = opened.cosign(&checkpoint, 1_750_000_000).unwrap();
+    for (key, line) in opened.verifiers().into_iter().zip(&lines) {
+        assert_eq!(key.verify(&checkpoint.text(), line), Ok(Some(1_750_000_000)));
+    }
+    for time in [0, COSIGNATURE_TIME_MAX + 1] {
+        let refused = opened.cosign(&checkpoint, time).unwrap_err();
+        assert_eq!(refused, SignError::Time(time));
+    }
+    let other = KeyName::new("witness.example.edu/w2").unwrap();
+    let error = WitnessSigner::open(&other, &keys, &passphrase("secret")).unwrap_err();
+    assert!(
+        matches!(error, KeyError::OtherKeys { .. }) && error.to_string().contains("w2"),
+        "{error}"
+    );
+    let trust = Trust::parse(&opened.trust_entry()).unwrap();
+    assert_eq!(trust.quorum().witnesses()[0].vkeys.len(), 2);
 }
