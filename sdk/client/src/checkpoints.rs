@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
-use trialseal_core::checkpoint::Checkpoint;
+use trialseal_core::checkpoint::{Checkpoint, SignedCheckpoint};
 use trialseal_core::hash::{Hash, sha256};
-use trialseal_core::note::{KeyType, SignedNote};
+use trialseal_core::note::SignedNote;
 use trialseal_core::time::Instant;
 use trialseal_core::trust::Trust;
 
@@ -80,22 +80,10 @@ impl CheckpointChecker {
             .trust
             .log(origin)
             .ok_or_else(|| format!("the trust file names no log {origin}"))?;
-        let lines = note
-            .verify([&log.ed25519, &log.mldsa])
-            .map_err(|error| error.to_string())?;
-        let of = |kind: KeyType| lines.iter().filter(move |line| line.key.key_type() == kind);
-        if of(KeyType::Ed25519).count() != 1 || of(KeyType::MlDsa44).count() != 1 {
-            return Err(format!(
-                "the checkpoint of {origin} does not have exactly one line of each key"
-            ));
-        }
-        let time_s = of(KeyType::MlDsa44)
-            .find_map(|line| line.time_s)
-            .unwrap_or_default();
-        let seconds = i64::try_from(time_s).map_err(|_| "the log's time is out of range".to_owned())?;
+        let signed = SignedCheckpoint::verify(note, log).map_err(|error| error.to_string())?;
         Ok(CheckedCheckpoint {
-            checkpoint,
-            signed_at: Instant::from_seconds(seconds),
+            checkpoint: signed.checkpoint,
+            signed_at: signed.signed_at,
         })
     }
 

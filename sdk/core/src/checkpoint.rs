@@ -8,6 +8,10 @@ use crate::hash::Hash;
 use crate::index::{IndexError, LogSize};
 use crate::note::KeyName;
 
+mod signed;
+
+pub use signed::{SignedCheckpoint, SignedCheckpointError};
+
 /// Why an origin or a checkpoint is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CheckpointError {

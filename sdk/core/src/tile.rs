@@ -10,6 +10,10 @@ use core::str::FromStr;
 
 use crate::index::{INTEGER_MAX, LogSize, parse_decimal};
 
+mod held;
+
+pub use held::{HASH_TILE_BYTES, HeldTiles, MissingTile, TileLengthError};
+
 /// Hashes in a full tile, and entries in a full bundle.
 pub const TILE_WIDTH: u16 = 256;
 /// Levels of the tree that one tile spans: a tile's root is a leaf of the tile above.
