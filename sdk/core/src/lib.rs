@@ -16,9 +16,11 @@
 //! | sign and verify checkpoints | [`note`], [`checkpoint`], [`tlog_proof`] |
 //! | read the log | [`entry`] |
 //! | compose and admit records | [`record`], [`submission`], [`manifest`], [`vocabulary`], [`identifiers`] |
+//! | export evidence to tools of SCITT | [`cose`] |
 //! | read, extend and judge receipts | [`receipt`], [`trust`], [`verify`](mod@verify) |
 
 pub mod checkpoint;
+pub mod cose;
 pub mod encoding;
 pub mod entry;
 pub mod hash;

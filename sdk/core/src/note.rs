@@ -18,6 +18,7 @@ mod tests;
 
 pub use cosignature::{COSIGNATURE_TIME_MAX, cosignature_message, mldsa_message};
 pub use key::{KeyError, KeyId, KeyName, KeyType, SignatureError, VerifierKey};
+pub(crate) use key::{ed25519_key, verify_ed25519};
 pub use sign::{Ed25519SigningKey, MlDsa44SigningKey, SignError};
 pub use signed::{
     LineProblem, NOTE_BYTES_MAX, NoteError, SIGNATURE_LINE_BYTES_MAX, SIGNATURE_LINES_MAX, SignatureLine,

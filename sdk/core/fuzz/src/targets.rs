@@ -1,6 +1,7 @@
 //! One function per target. Each must survive any bytes, and what it accepts must keep its promises.
 
 use trialseal_core::checkpoint::Checkpoint;
+use trialseal_core::cose::{CoseReceipt, CoseSigningKey};
 use trialseal_core::entry::Entry;
 use trialseal_core::hash::sha256;
 use trialseal_core::json;
@@ -19,6 +20,7 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
 pub const TARGETS: &[Target] = &[
+    ("cose", cose),
     ("entry", entry),
     ("json", json),
     ("manifest", manifest),
@@ -34,6 +36,17 @@ pub const TARGETS: &[Target] = &[
 
 /// The key of `corpus/note`, so that some notes verify.
 const KNOWN_KEY: &str = "notary.example/log1+fbc3fc6a+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4";
+
+/// What is accepted is written as it was read, and proves nothing that was never signed.
+pub fn cose(bytes: &[u8]) {
+    let Ok(receipt) = CoseReceipt::parse_any(bytes) else {
+        assert!(CoseReceipt::parse(bytes).is_err());
+        return;
+    };
+    assert_eq!(receipt.encode(), bytes);
+    let stranger = CoseSigningKey::from_seed([7; 32]);
+    assert!(receipt.verify(bytes, stranger.public()).is_err());
+}
 
 /// What is accepted is written canonically, and that reads back as itself.
 pub fn json(bytes: &[u8]) {

@@ -299,7 +299,7 @@ impl PublicKey {
 }
 
 /// Strict verification leaves it to the caller that the key's encoding is canonical: checked here once.
-pub(super) fn ed25519_key(bytes: &[u8]) -> Result<Ed25519Key, KeyError> {
+pub(crate) fn ed25519_key(bytes: &[u8]) -> Result<Ed25519Key, KeyError> {
     let bytes: &[u8; 32] = bytes.try_into().map_err(|_| KeyError::Length {
         expected: 32,
         found: bytes.len(),
@@ -323,7 +323,7 @@ pub(super) fn mldsa_key(bytes: &[u8]) -> Result<MlDsaKey<MlDsa44>, KeyError> {
 }
 
 /// S below the group order, A and R canonical and not of small order, R recomputed and compared.
-pub(super) fn verify_ed25519(
+pub(crate) fn verify_ed25519(
     key: &Ed25519Key,
     message: &[u8],
     signature: &[u8],
