@@ -5,6 +5,7 @@
 //! Secrets are never values here: the passphrase and the keys are named by the path of a file.
 
 mod directories;
+mod evidence;
 mod flags;
 mod limits;
 mod raw;
@@ -18,6 +19,7 @@ use thiserror::Error;
 use trialseal_core::checkpoint::Origin;
 
 pub use self::directories::Directories;
+pub use self::evidence::{AuthorityPlace, Evidence, WitnessPlace};
 pub use self::flags::ServeFlags;
 pub use self::limits::{Limits, OrganizationLimits, SUBMISSIONS_PER_MESSAGE_MAX, TransportLimits};
 pub use self::template::{InitSettings, write_default};
@@ -50,6 +52,8 @@ pub struct Config {
     pub log: Log,
     /// Where traces and metrics are sent.
     pub telemetry: TelemetryExport,
+    /// Witnesses and timestamp authorities; without, receipts rest on the notary alone.
+    pub evidence: Option<Evidence>,
 }
 
 /// Listening addresses.
@@ -182,6 +186,7 @@ impl Config {
             ("limits.transport", self.limits.transport != new.limits.transport),
             ("log.json", self.log.json != new.log.json),
             ("telemetry", self.telemetry != new.telemetry),
+            ("evidence", self.evidence != new.evidence),
         ];
         differences
             .into_iter()

@@ -6,6 +6,7 @@ use figment::value::magic::RelativePathBuf;
 use serde::Deserialize;
 
 use super::Limits;
+use super::evidence::RawEvidence;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -24,6 +25,7 @@ pub(super) struct RawConfig {
     pub(super) log: RawLog,
     #[serde(default)]
     pub(super) telemetry: RawTelemetry,
+    pub(super) evidence: Option<RawEvidence>,
 }
 
 #[derive(Default, Deserialize)]

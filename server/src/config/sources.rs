@@ -11,6 +11,7 @@ use figment::value::{Dict, Map, Value};
 use figment::{Error, Figment, Metadata, Profile, Provider};
 use trialseal_core::checkpoint::Origin;
 
+use super::evidence::{Evidence, RawEvidence};
 use super::raw::{RawConfig, RawDirectories, RawTls};
 use super::{
     Config, ConfigError, Directories, ENVIRONMENT_PREFIX, Listen, Log, ServeFlags, TelemetryExport, TlsFiles,
@@ -98,6 +99,11 @@ impl Sources {
             telemetry: TelemetryExport {
                 otlp_endpoint: raw.telemetry.otlp_endpoint,
             },
+            evidence: raw
+                .evidence
+                .as_ref()
+                .map(|raw| self.evidence(&base, raw))
+                .transpose()?,
             file: self.file.clone(),
         };
         self.check(&config)?;
@@ -120,6 +126,12 @@ impl Sources {
                 "is missing beside tls.key; give both or neither",
             )),
         }
+    }
+
+    fn evidence(&self, base: &Path, raw: &RawEvidence) -> Result<Evidence, ConfigError> {
+        let trust = placed(base, Some(&raw.trust)).unwrap_or_default();
+        raw.checked(trust)
+            .map_err(|(key, problem)| self.refuse(&format!("evidence.{key}"), problem))
     }
 
     fn check(&self, config: &Config) -> Result<(), ConfigError> {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use trialseal_core::checkpoint::Origin;
 
-use super::{ConfigError, FILE_NAME, Limits, sources};
+use super::{ConfigError, FILE_NAME, Limits, evidence as defaults, sources};
 
 /// What `init` decides; the rest is defaults.
 #[derive(Clone, Debug)]
@@ -75,7 +75,33 @@ pub(super) fn text(settings: &InitSettings) -> String {
         "\n[telemetry]\n# Where OpenTelemetry traces and metrics go (OTLP over gRPC). Default: nowhere.\n",
     );
     setting(&mut text, "otlp_endpoint", "\"http://127.0.0.1:4317\"", false);
+    evidence(&mut text);
     text
+}
+
+fn evidence(text: &mut String) {
+    text.push_str(
+        "\n# Witnesses that cosign checkpoints, and timestamp authorities. Who counts is said by a trust file,\n\
+         # as for those who verify; here is where they are reached, under the names of that file.\n\
+         #[evidence]\n",
+    );
+    setting(text, "trust", &quoted("trust.toml"), false);
+    number(text, "timestamp_every_seconds", defaults::TIMESTAMP_EVERY);
+    text.push_str("# Authorities that all have to answer. Default: any one of them.\n");
+    setting(text, "must_answer", "[\"tsa-a\"]", false);
+    text.push_str("# Nothing is sealed while the clock differs by more from most of those who answer.\n");
+    number(text, "clock_bound_seconds", defaults::CLOCK_BOUND);
+    number(text, "request_timeout_seconds", defaults::REQUEST_TIMEOUT);
+    text.push_str("#[evidence.witnesses.university]\n");
+    setting(text, "url", &quoted("https://witness.example.org/submit"), false);
+    setting(
+        text,
+        "monitoring_url",
+        &quoted("https://witness.example.org/monitor"),
+        false,
+    );
+    text.push_str("#[evidence.authorities.tsa-a]\n");
+    setting(text, "url", &quoted("https://tsa.example.org/"), false);
 }
 
 fn directories(text: &mut String) {

@@ -308,7 +308,9 @@ fn every_line_that_init_comments_out_is_the_default() {
             _ => format!("{line}\n"),
         })
         .collect();
-    let (config, base) = load(&active).unwrap();
+    let (_dir, base) = folder(&active);
+    fs::write(base.join("trust.toml"), trust("all")).unwrap();
+    let config = Config::load_with(&ServeFlags::of_folder(&base), NOTHING).unwrap();
     let (plain, plain_base) = load(&with_origin("")).unwrap();
     assert_eq!(config.limits, plain.limits);
     assert_eq!(config.log, plain.log);
@@ -321,6 +323,174 @@ fn every_line_that_init_comments_out_is_the_default() {
     assert_eq!(config.listen.admin_socket, base.join("admin.sock"));
     assert_eq!(config.passphrase_file, Some(base.join("passphrase")));
     assert!(config.tls.is_some() && config.telemetry.otlp_endpoint.is_some());
+    let evidence = config.evidence.unwrap();
+    assert_eq!(evidence.trust_file, base.join("trust.toml"));
+    assert_eq!((evidence.witnesses.len(), evidence.authorities.len()), (1, 1));
+    let unsaid = "[evidence]\ntrust = \"trust.toml\"\n";
+    let plain = with_trust("none", unsaid).unwrap().evidence.unwrap();
+    let times = |evidence: &Evidence| {
+        let Evidence {
+            timestamp_every,
+            clock_bound,
+            request_timeout,
+            ..
+        } = evidence;
+        [*timestamp_every, *clock_bound, *request_timeout]
+    };
+    assert_eq!(times(&evidence), times(&plain));
+}
+
+/// A trust file with two witnesses, of which the first is `university`, and one authority.
+fn trust(university: &str) -> String {
+    let key = |name: &str, seed: u8| {
+        let name = trialseal_core::note::KeyName::new(name).unwrap();
+        trialseal_core::note::Ed25519SigningKey::from_seed(name, [seed; 32])
+            .cosignature_verifier()
+            .to_string()
+    };
+    let group = match university {
+        "none" => "[policy]\nquorum = \"none\"\n".to_owned(),
+        _ => format!(
+            "[[group]]\nname = \"both\"\nof = 1\nmembers = [\"university\", \"sponsor\"]\n\
+             [policy]\nquorum = \"{}\"\n",
+            if university == "all" { "both" } else { university }
+        ),
+    };
+    format!(
+        "[[witness]]\nname = \"university\"\nvkeys = [\"{}\"]\n\
+         [[witness]]\nname = \"sponsor\"\nvkeys = [\"{}\"]\n\
+         [[authority]]\nname = \"tsa-a\"\nroots = [\"\"\"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n\"\"\"]\n{group}",
+        key("w.example/university", 1),
+        key("w.example/sponsor", 2),
+    )
+}
+
+fn with_trust(quorum: &str, section: &str) -> Result<Config, ConfigError> {
+    let (_dir, base) = folder(&with_origin(section));
+    fs::write(base.join("trust.toml"), trust(quorum)).unwrap();
+    Config::load_with(&ServeFlags::of_folder(&base), NOTHING)
+}
+
+#[test]
+fn evidence_is_asked_of_those_in_the_trust_file() {
+    let base = "[evidence]\ntrust = \"trust.toml\"\n";
+    let url = "url = \"https://w.example.org/a/\"\n";
+    let both = format!("{base}[evidence.witnesses.sponsor]\n{url}[evidence.witnesses.university]\n{url}");
+    let evidence = with_trust("all", &both).unwrap().evidence.unwrap();
+    let names: Vec<_> = evidence
+        .witnesses
+        .iter()
+        .map(|place| place.witness.name.as_str())
+        .collect();
+    assert_eq!(names, ["university", "sponsor"]);
+    assert_eq!(
+        evidence.witnesses[0].monitoring_url.as_str(),
+        "https://w.example.org/a"
+    );
+    let authority = format!("{base}must_answer = [\"tsa-a\"]\n[evidence.authorities.tsa-a]\n{url}");
+    assert_eq!(
+        with_trust("none", &authority)
+            .unwrap()
+            .evidence
+            .unwrap()
+            .must_answer,
+        ["tsa-a"]
+    );
+    let cases = [
+        ("all", "[evidence]\n".to_owned(), "evidence.trust", "is missing"),
+        (
+            "all",
+            "[evidence]\ntrust = \"gone.toml\"\n".to_owned(),
+            "evidence.trust",
+            "cannot read",
+        ),
+        (
+            "all",
+            "[evidence]\ntrust = \"trialseal.toml\"\n".to_owned(),
+            "evidence.trust",
+            "line",
+        ),
+        (
+            "all",
+            base.to_owned(),
+            "evidence.witnesses",
+            "cannot make the quorum `both`",
+        ),
+        (
+            "university",
+            format!("{base}[evidence.witnesses.sponsor]\n{url}"),
+            "evidence.witnesses",
+            "`university`",
+        ),
+        (
+            "all",
+            format!("{base}[evidence.witnesses.nobody]\n{url}"),
+            "evidence.witnesses.nobody",
+            "known there: university, sponsor",
+        ),
+        (
+            "all",
+            format!("{base}[evidence.authorities.tsa-b]\n{url}"),
+            "evidence.authorities.tsa-b",
+            "known there: tsa-a",
+        ),
+        (
+            "none",
+            format!("{base}must_answer = [\"tsa-a\"]\n"),
+            "evidence.must_answer",
+            "`tsa-a`",
+        ),
+        (
+            "none",
+            format!("{base}[evidence.witnesses.sponsor]\nurl = \"http://w.example.org\"\n"),
+            "evidence.witnesses.sponsor.url",
+            "needs https",
+        ),
+        (
+            "none",
+            format!("{base}[evidence.witnesses.sponsor]\nurl = \"w\"\n"),
+            "evidence.witnesses.sponsor.url",
+            "is not a URL",
+        ),
+        (
+            "none",
+            format!("{base}[evidence.witnesses.sponsor]\n"),
+            "evidence.witnesses.sponsor.url",
+            "is missing",
+        ),
+        (
+            "none",
+            format!("{base}clock_bound_seconds = 0\n"),
+            "evidence.clock_bound_seconds",
+            "1 to 3600",
+        ),
+        (
+            "none",
+            format!("{base}timestamp = 0\n"),
+            "evidence.timestamp",
+            "is not a key",
+        ),
+    ];
+    for (quorum, section, expected, hint) in cases {
+        match with_trust(quorum, &section).unwrap_err() {
+            ConfigError::Value { key, problem, .. } => {
+                assert_eq!(key, expected, "{section}: {problem}");
+                assert!(problem.contains(hint), "{section}: {problem}");
+            }
+            other => panic!("{other}"),
+        }
+    }
+    let (old, new) = (
+        with_trust("all", &both).unwrap(),
+        with_trust("none", &both).unwrap(),
+    );
+    let moved = Config {
+        file: old.file.clone(),
+        directories: old.directories.clone(),
+        listen: old.listen.clone(),
+        ..new
+    };
+    assert_eq!(old.needs_restart(&moved), ["evidence"]);
 }
 
 #[test]
