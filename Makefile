@@ -5,7 +5,7 @@ VENV  := target/venv
 DATA  ?=
 KEEP  ?=
 
-.PHONY: build test lint deny demo bench doc clean
+.PHONY: build test test-interop lint deny demo bench doc clean
 
 build:
 	$(CARGO) build --workspace --all-targets
@@ -20,6 +20,10 @@ $(VENV)/installed: tests/independent/requirements.txt
 	python3 -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
+
+# Programs that others wrote against a live notary; needs Go, Node and Python, and their registries once.
+test-interop: build
+	python3 tests/interop/run.py --bin $${CARGO_TARGET_DIR:-target}/debug
 
 lint:
 	$(CARGO) fmt --all --check
