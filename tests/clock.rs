@@ -46,6 +46,7 @@ impl Clocked {
             fs: Arc::clone(&options.fs),
             layout: options.layout.clone(),
             clock: clock.clone(),
+            cose: Arc::clone(&options.cose),
             limits: config.limits,
             metrics: Arc::new(Metrics::for_prometheus().unwrap()),
         };

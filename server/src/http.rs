@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::get,
 };
-use trialseal_core::tile::TilePath;
+use trialseal_core::{cose::key_set, tile::TilePath};
 
 use crate::{notary::Notary, refusal::Refusal};
 
@@ -18,6 +18,7 @@ use crate::{notary::Notary, refusal::Refusal};
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 const FRESH: HeaderValue = HeaderValue::from_static("no-cache");
 const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream");
+const CBOR: HeaderValue = HeaderValue::from_static("application/cbor");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const METRICS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
@@ -36,6 +37,7 @@ pub fn router(notary: Arc<Notary>) -> Router {
     Router::new()
         .route(&format!("{prefix}/checkpoint"), get(checkpoint))
         .route(&format!("{prefix}/tile/{{*path}}"), get(tile))
+        .route("/.well-known/scitt-keys", get(scitt_keys))
         .route("/healthz", get(healthz))
         .route("/metrics", get(metrics))
         .with_state(notary)
@@ -64,6 +66,16 @@ async fn tile(State(notary): State<Arc<Notary>>, Path(path): Path<String>) -> Re
         Ok(None) => refused(StatusCode::NOT_FOUND, "the log does not reach so far\n"),
         Err(_) => refused(StatusCode::INTERNAL_SERVER_ERROR, "the tile cannot be read\n"),
     }
+}
+
+/// The key of COSE receipts, as a COSE_KeySet.
+async fn scitt_keys(State(notary): State<Arc<Notary>>) -> Response {
+    let keys = key_set(std::slice::from_ref(notary.cose.public()));
+    (
+        [(header::CONTENT_TYPE, CBOR), (header::CACHE_CONTROL, FRESH)],
+        keys,
+    )
+        .into_response()
 }
 
 async fn healthz(State(notary): State<Arc<Notary>>) -> Response {

@@ -1,5 +1,6 @@
 //! The two keys of a log or of a witness, Ed25519 and ML-DSA-44: made together, kept encrypted, used together.
 
+mod cose;
 mod files;
 mod mldsa44;
 mod passphrase;
@@ -18,6 +19,7 @@ use trialseal_core::checkpoint::Origin;
 use trialseal_core::note::KeyName;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+pub use self::cose::{COSE_FILE, COSE_PUB_FILE, open_or_make_cose_key};
 pub(crate) use self::files::{Readers, open_private};
 pub use self::passphrase::{CREDENTIAL_NAME, Passphrase, PassphraseSources};
 use self::pkcs8_pem::Algorithm;

@@ -15,7 +15,9 @@ use std::{
 
 use arc_swap::ArcSwap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
-use trialseal_core::{checkpoint::Origin, hash::RecordId, index::LogIndex, time::Instant};
+use trialseal_core::{
+    checkpoint::Origin, cose::CoseSigningKey, hash::RecordId, index::LogIndex, time::Instant,
+};
 
 pub use self::{background::Running, prove::Proven};
 use crate::{
@@ -78,6 +80,8 @@ pub struct Notary {
     pub metrics: Arc<Metrics>,
     /// Limits of one organisation.
     pub gate: OrganizationGate,
+    /// The key of COSE receipts.
+    pub cose: Arc<CoseSigningKey>,
     clock: Arc<dyn Clock>,
     limits: ArcSwap<Limits>,
     queue: RwLock<Option<mpsc::Sender<Work>>>,
@@ -98,6 +102,8 @@ pub struct StartOptions {
     pub layout: Layout,
     /// The clock.
     pub clock: Arc<dyn Clock>,
+    /// The key of COSE receipts.
+    pub cose: Arc<CoseSigningKey>,
     /// Limits.
     pub limits: Limits,
     /// Counters.
@@ -122,6 +128,7 @@ impl Notary {
             fs,
             layout,
             clock,
+            cose,
             limits,
             metrics,
         } = options;
@@ -142,6 +149,7 @@ impl Notary {
             progress,
             metrics: Arc::clone(&metrics),
             gate: OrganizationGate::new(&limits.organization),
+            cose,
             clock: Arc::clone(&clock),
             queue: RwLock::new(Some(queue)),
             records_room: Arc::new(Semaphore::new(limits.queue_records.get() as usize)),

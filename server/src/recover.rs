@@ -10,6 +10,7 @@ use bytes::Bytes;
 use rand::rngs::StdRng;
 use trialseal_core::{
     checkpoint::{Checkpoint, Origin},
+    cose::CoseSigningKey,
     entry::{LogKeys, Statement, record_leaf_hash},
     hash::Hash,
     index::{LogIndex, LogSize},
@@ -119,6 +120,8 @@ pub struct OpenOptions {
     pub layout: Layout,
     /// The log's keys, which know its origin.
     pub signer: Arc<LogSigner>,
+    /// The key of COSE receipts.
+    pub cose: Arc<CoseSigningKey>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// Sizes of the journal.

@@ -28,7 +28,7 @@ use crate::{
     fs::{FileSystem, RealFileSystem},
     http,
     journal::JournalOptions,
-    keys::{KeyError, LogSigner, PassphraseSources},
+    keys::{KeyError, LogSigner, PassphraseSources, open_or_make_cose_key},
     layout::Layout,
     notary::{Notary, Running, StartOptions},
     recover::{self, OpenError, OpenOptions},
@@ -99,10 +99,15 @@ fn run_error<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
 pub fn open_options(config: &Config, accept_head: Option<AcceptedHead>) -> Result<OpenOptions, KeyError> {
     let passphrase = PassphraseSources::of_process(config.passphrase_file.as_deref()).existing()?;
     let signer = LogSigner::open(&config.origin, &config.directories.keys, &passphrase)?;
+    let (cose, made) = open_or_make_cose_key(&config.origin, &config.directories.keys, &passphrase)?;
+    if made {
+        tracing::info!(directory = %config.directories.keys.display(), "a key for COSE receipts was made");
+    }
     Ok(OpenOptions {
         fs: Arc::new(RealFileSystem),
         layout: Layout::from(&config.directories),
         signer: Arc::new(signer),
+        cose: Arc::new(cose),
         clock: Arc::new(SystemClock),
         journal: JournalOptions {
             limit_bytes: config.limits.journal_bytes.get(),
@@ -180,6 +185,7 @@ async fn start(
         fs: Arc::clone(&options.fs),
         layout: options.layout.clone(),
         clock: Arc::clone(&options.clock),
+        cose: Arc::clone(&options.cose),
         limits: config.limits.clone(),
         metrics: telemetry.metrics(),
     };

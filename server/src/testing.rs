@@ -13,7 +13,9 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use rand::{SeedableRng as _, rngs::StdRng};
 use tempfile::TempDir;
-use trialseal_core::{checkpoint::Origin, index::LogIndex, note::VerifierKey, time::Instant};
+use trialseal_core::{
+    checkpoint::Origin, cose::CoseSigningKey, index::LogIndex, note::VerifierKey, time::Instant,
+};
 
 pub(crate) use self::{
     submissions::{Person, account_changes, draft, operator, signed},
@@ -52,6 +54,11 @@ pub(crate) const SMALL: JournalOptions = JournalOptions {
     limit_bytes: 1 << 20,
     payload_bytes_max: 56 << 10,
 };
+
+/// The key of COSE receipts of all logs here.
+fn cose_key() -> Arc<CoseSigningKey> {
+    Arc::new(CoseSigningKey::from_seed([3; 32]))
+}
 
 /// A place for one log.
 pub(crate) struct TestLog {
@@ -124,6 +131,7 @@ impl TestLog {
             fs: Arc::clone(&self.fs),
             layout: self.layout.clone(),
             signer: Arc::clone(&self.signer),
+            cose: cose_key(),
             clock: Arc::<ManualClock>::clone(&self.clock),
             journal: self.journal,
             remembered: RememberedLimits {
@@ -172,6 +180,7 @@ impl TestLog {
             fs: Arc::clone(&self.fs),
             layout: self.layout.clone(),
             clock: Arc::<ManualClock>::clone(&self.clock),
+            cose: cose_key(),
             limits: Limits {
                 free_bytes_min: 0,
                 ..Limits::default()

@@ -122,6 +122,7 @@ impl Init {
             fs: std::sync::Arc::clone(&options.fs),
             layout: options.layout.clone(),
             clock: std::sync::Arc::clone(&options.clock),
+            cose: std::sync::Arc::clone(&options.cose),
             limits: config.limits.clone(),
             metrics: std::sync::Arc::new(
                 Metrics::for_prometheus().map_err(|error| CommandError::Failed(error.to_string()))?,

@@ -182,6 +182,33 @@ fn the_cost_of_opening_a_key_is_bounded() {
     );
 }
 
+#[test]
+fn the_cose_key_is_made_once_and_comes_back_under_its_passphrase_only() {
+    let (_dir, keys) = saved();
+    let open = |text| open_or_make_cose_key(&origin(), &keys, &passphrase(text));
+    let (made, is_new) = open("correct horse").unwrap();
+    assert!(is_new);
+    let (again, is_new) = open("correct horse").unwrap();
+    assert!(!is_new);
+    assert_eq!(made.public(), again.public());
+    assert_eq!(mode(&keys.join(COSE_FILE)), 0o600);
+    let pem = fs::read_to_string(keys.join(COSE_PUB_FILE)).unwrap();
+    assert_eq!(pem, made.public().to_pem());
+    let error = open("wrong horse").unwrap_err();
+    assert!(error.to_string().contains(COSE_FILE), "{error}");
+    set_mode(&keys.join(COSE_FILE), 0o640);
+    assert!(matches!(open("correct horse"), Err(KeyError::Permissions { .. })));
+    set_mode(&keys.join(COSE_FILE), 0o600);
+    // A key that was published is never replaced in silence.
+    let hidden = fs::read(keys.join(COSE_FILE)).unwrap();
+    fs::remove_file(keys.join(COSE_FILE)).unwrap();
+    assert!(matches!(open("correct horse"), Err(KeyError::Unreadable { .. })));
+    fs::write(keys.join(COSE_FILE), hidden).unwrap();
+    set_mode(&keys.join(COSE_FILE), 0o600);
+    fs::write(keys.join(COSE_PUB_FILE), "another").unwrap();
+    assert!(matches!(open("correct horse"), Err(KeyError::OtherKeys { .. })));
+}
+
 /// The DER of RFC 8410 and RFC 9881 for a seed: version 0, algorithm, the key.
 #[test]
 fn private_keys_have_their_standard_form() {
