@@ -17,6 +17,7 @@
 //! | read the log | [`entry`] |
 //! | compose and admit records | [`record`], [`submission`], [`manifest`], [`vocabulary`], [`identifiers`] |
 //! | export evidence to tools of SCITT | [`cose`] |
+//! | ask a timestamp authority, and verify its token | [`timestamp`] |
 //! | read, extend and judge receipts | [`receipt`], [`trust`], [`verify`](mod@verify) |
 
 pub mod checkpoint;
@@ -36,6 +37,7 @@ pub mod salted;
 pub mod submission;
 pub mod tile;
 pub mod time;
+pub mod timestamp;
 pub mod tlog_proof;
 pub mod trust;
 pub mod verify;

@@ -10,6 +10,7 @@ use crate::checkpoint::Origin;
 use crate::hash::{Hash, sha256};
 use crate::note::VerifierKey;
 use crate::time::Instant;
+use crate::timestamp::{Certificate, ObjectIdentifier};
 
 pub use quorum::{Group, Quorum, Witness};
 
@@ -95,10 +96,12 @@ impl TrustedLog {
 pub struct Authority {
     /// Its name.
     pub name: String,
-    /// Root certificates, PEM.
-    pub roots: Vec<String>,
+    /// Certificates that its tokens have to lead to; a certificate that signs tokens may be among them.
+    pub roots: Vec<Certificate>,
     /// Policies under which tokens are accepted; any, where empty.
-    pub policy_oids: Vec<String>,
+    pub policy_oids: Vec<ObjectIdentifier>,
+    /// The accuracy of tokens that state none, in milliseconds.
+    pub default_accuracy_millis: u64,
     /// When its key became known to others.
     pub compromised_at: Option<Instant>,
 }

@@ -356,10 +356,11 @@ fn trust(university: &str) -> String {
             if university == "all" { "both" } else { university }
         ),
     };
+    let root = include_str!("../../../sdk/core/tests/timestamps/fixtures/root.pem");
     format!(
         "[[witness]]\nname = \"university\"\nvkeys = [\"{}\"]\n\
          [[witness]]\nname = \"sponsor\"\nvkeys = [\"{}\"]\n\
-         [[authority]]\nname = \"tsa-a\"\nroots = [\"\"\"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n\"\"\"]\n{group}",
+         [[authority]]\nname = \"tsa-a\"\nroots = [\"\"\"{root}\"\"\"]\n{group}",
         key("w.example/university", 1),
         key("w.example/sponsor", 2),
     )

@@ -8,12 +8,20 @@ use toml::Spanned;
 use crate::checkpoint::Origin;
 use crate::note::{KeyType, VerifierKey};
 use crate::time::Instant;
+use crate::timestamp::{Certificate, ObjectIdentifier};
 
 use super::quorum::{Group, Member, Quorum, Witness, reached_from};
 use super::{Authority, Level, Trust, TrustError, TrustedLog};
 
 /// Most witnesses and most groups, which bounds how deep a walk through groups can go.
 const MEMBERS_MAX: usize = 256;
+/// Most authorities, and most certificates of one: each token may be tried with all of them.
+const AUTHORITIES_MAX: usize = 64;
+const ROOTS_MAX: usize = 16;
+/// The accuracy of tokens that state none, where the file does not say.
+const ACCURACY_SECONDS_DEFAULT: u64 = 1;
+/// A less accurate clock proves no day.
+const ACCURACY_SECONDS_MAX: u64 = 86_400;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -72,7 +80,8 @@ pub(super) struct AuthorityEntry {
     name: Text,
     roots: Spanned<Vec<Text>>,
     #[serde(default)]
-    policy_oids: Vec<String>,
+    policy_oids: Vec<Text>,
+    default_accuracy_seconds: Option<Spanned<u64>>,
     compromised_at: Option<Text>,
 }
 
@@ -114,11 +123,7 @@ pub(super) fn check(text: &str, file: &File) -> Result<Trust, TrustError> {
         logs.push(log);
     }
     let quorum = read_quorum(file, &mut keys)?;
-    let authorities = file
-        .authority
-        .iter()
-        .map(|entry| read_authority(entry, source))
-        .collect::<Result<Vec<_>, _>>()?;
+    let authorities = read_authorities(file, source)?;
     let mut trust = Trust::new(text, logs, quorum, authorities);
     if let Some(require) = &file.policy.require {
         trust.require = match require.get_ref().as_str() {
@@ -351,25 +356,49 @@ fn find(names: &[(&str, Member)], name: &Text, key: &str, source: Source<'_>) ->
         })
 }
 
-fn read_authority(entry: &AuthorityEntry, source: Source<'_>) -> Result<Authority, TrustError> {
-    if entry.roots.get_ref().is_empty() {
-        return Err(source.error(entry.roots.span(), "authority.roots", "holds no certificate"));
+fn read_authorities(file: &File, source: Source<'_>) -> Result<Vec<Authority>, TrustError> {
+    if file.authority.len() > AUTHORITIES_MAX {
+        return Err(source.error(0..0, "authority", "stands more than 64 times"));
     }
-    let mut roots = Vec::new();
-    for root in entry.roots.get_ref() {
-        if !root
-            .get_ref()
-            .trim_start()
-            .starts_with("-----BEGIN CERTIFICATE-----")
-        {
-            return Err(source.error(root.span(), "authority.roots", "is not a PEM certificate"));
+    let mut authorities: Vec<Authority> = Vec::new();
+    for entry in &file.authority {
+        let name = entry.name.get_ref();
+        if name.is_empty() || authorities.iter().any(|other| other.name == *name) {
+            let problem = "is empty, or names another authority already";
+            return Err(source.error(entry.name.span(), "authority.name", problem));
         }
-        roots.push(root.get_ref().clone());
+        authorities.push(read_authority(entry, source)?);
     }
+    Ok(authorities)
+}
+
+fn read_authority(entry: &AuthorityEntry, source: Source<'_>) -> Result<Authority, TrustError> {
+    if entry.roots.get_ref().is_empty() || entry.roots.get_ref().len() > ROOTS_MAX {
+        let problem = "holds no certificate, or more than 16";
+        return Err(source.error(entry.roots.span(), "authority.roots", problem));
+    }
+    let root = |text: &Text| {
+        Certificate::from_pem(text.get_ref())
+            .map_err(|error| source.error(text.span(), "authority.roots", &error.to_string()))
+    };
+    let policy = |text: &Text| {
+        let problem = "is not an object identifier, such as 1.3.6.1.4.1.1";
+        ObjectIdentifier::new(text.get_ref())
+            .map_err(|_| source.error(text.span(), "authority.policy_oids", problem))
+    };
+    let accuracy_seconds = match &entry.default_accuracy_seconds {
+        None => ACCURACY_SECONDS_DEFAULT,
+        Some(seconds) if *seconds.get_ref() <= ACCURACY_SECONDS_MAX => *seconds.get_ref(),
+        Some(seconds) => {
+            let key = "authority.default_accuracy_seconds";
+            return Err(source.error(seconds.span(), key, "is more than 86400, a day"));
+        }
+    };
     Ok(Authority {
         name: entry.name.get_ref().clone(),
-        roots,
-        policy_oids: entry.policy_oids.clone(),
+        roots: entry.roots.get_ref().iter().map(root).collect::<Result<_, _>>()?,
+        policy_oids: entry.policy_oids.iter().map(policy).collect::<Result<_, _>>()?,
+        default_accuracy_millis: accuracy_seconds * 1_000,
         compromised_at: maybe_instant(source, entry.compromised_at.as_ref(), "authority.compromised_at")?,
     })
 }

@@ -47,7 +47,8 @@ fn check_refused(text: &str, line: usize, key: &str, problem: &str) {
 #[test]
 fn a_whole_file_reads() {
     let group = "[[group]]\nname = \"independent\"\nof = 2\nmembers = [\"a\", \"b\", \"c\"]\n";
-    let authority = "[[authority]]\nname = \"tsa\"\nroots = [\"-----BEGIN CERTIFICATE-----\"]\n";
+    let root = include_str!("../../tests/timestamps/fixtures/root.pem");
+    let authority = &format!("[[authority]]\nname = \"tsa\"\nroots = [\"\"\"\n{root}\"\"\"]\n");
     let policy = "[policy]\nquorum = \"independent\"\nrequire = \"timestamped\"\nallow_drafts = true\n";
     let text = [
         &log(),
