@@ -14,11 +14,13 @@ use trialseal_server::{
     recover::OpenError,
     serve::{self, ServeError},
     signer_state::AcceptedHead,
+    witness::serve::WitnessServeError,
 };
 
 mod accounts;
 mod check;
 mod init;
+mod witness;
 
 /// Usage, not clap's 2.
 const EX_USAGE: u8 = 64;
@@ -63,6 +65,9 @@ enum Command {
     /// Issue or revoke tokens, while the notary runs.
     #[command(subcommand)]
     Token(accounts::Token),
+    /// Run a witness: cosign what other logs grow to, and see to it that they only grow.
+    #[command(subcommand)]
+    Witness(witness::Witness),
 }
 
 #[derive(Debug, clap::Args)]
@@ -81,6 +86,8 @@ pub(crate) enum CommandError {
     Usage(String),
     #[error(transparent)]
     Serve(#[from] ServeError),
+    #[error(transparent)]
+    Witness(#[from] WitnessServeError),
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error(transparent)]
@@ -105,12 +112,15 @@ impl CommandError {
     pub(crate) fn report(&self) -> ExitCode {
         let code = match self {
             Self::Usage(_) => EX_USAGE,
-            Self::Config(_) | Self::Keys(_) | Self::Serve(ServeError::Config(_) | ServeError::Keys(_)) => {
-                EX_CONFIG
-            }
+            Self::Config(_)
+            | Self::Keys(_)
+            | Self::Serve(ServeError::Config(_) | ServeError::Keys(_))
+            | Self::Witness(WitnessServeError::Config(_) | WitnessServeError::Keys(_)) => EX_CONFIG,
             Self::Unreachable { .. } => EX_UNAVAILABLE,
             Self::Refused(_) => EX_NOPERM,
-            Self::Serve(_) | Self::Open(_) | Self::File { .. } | Self::Failed(_) => EX_SOFTWARE,
+            Self::Serve(_) | Self::Witness(_) | Self::Open(_) | Self::File { .. } | Self::Failed(_) => {
+                EX_SOFTWARE
+            }
         };
         // Nothing is left to be said if standard error is closed.
         let _ = writeln!(io::stderr(), "trialseal-server: {self}");
@@ -146,6 +156,7 @@ impl Arguments {
             Command::Organization(command) => runtime.block_on(command.run()),
             Command::Member(command) => runtime.block_on(command.run()),
             Command::Token(command) => runtime.block_on(command.run()),
+            Command::Witness(command) => runtime.block_on(command.run()),
         }
     }
 }

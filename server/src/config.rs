@@ -22,6 +22,7 @@ pub use self::directories::Directories;
 pub use self::evidence::{AuthorityPlace, Evidence, WitnessPlace};
 pub use self::flags::ServeFlags;
 pub use self::limits::{Limits, OrganizationLimits, SUBMISSIONS_PER_MESSAGE_MAX, TransportLimits};
+pub(crate) use self::template::quoted;
 pub use self::template::{InitSettings, write_default};
 
 /// The name of the configuration file inside the notary's folder.
@@ -196,7 +197,7 @@ impl Config {
 }
 
 /// A path as given, or inside `base` where it is relative.
-fn inside(base: &Path, path: &Path) -> PathBuf {
+pub(crate) fn inside(base: &Path, path: &Path) -> PathBuf {
     if path.is_absolute() {
         path.to_path_buf()
     } else {

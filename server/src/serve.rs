@@ -9,12 +9,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    net::UnixListener,
-    signal::unix::{Signal, SignalKind, signal},
-    sync::watch,
-    task::JoinHandle,
-};
+use tokio::{net::UnixListener, sync::watch, task::JoinHandle};
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::{server::NamedService as _, transport::Server};
 use trialseal_proto::{
@@ -33,6 +28,7 @@ use crate::{
     notary::{Notary, Running, StartOptions},
     recover::{self, OpenError, OpenOptions},
     rpc::{LogService, NotaryService, OperatorService},
+    signals::Signals,
     signer_state::AcceptedHead,
     state::RememberedLimits,
     telemetry::{CallSpans, Telemetry, TelemetryError},
@@ -151,7 +147,7 @@ async fn run(
     let (notary, running) = start(options, config, telemetry).await?;
     let (stop, stopped) = watch::channel(false);
     // Before anybody is told that it is ready: whoever then stops it, stops it in order.
-    let signals = Signals::listen()?;
+    let signals = Signals::listen().map_err(run_error("signals"))?;
     let servers = listen(config, &notary, tls.as_ref(), &stopped).await?;
     let ended = wait_for_end(signals, flags, config, telemetry, &notary, tls.as_ref()).await;
     tracing::info!("stopping: no new calls are taken");
@@ -341,24 +337,6 @@ fn operator_socket(path: &Path) -> io::Result<UnixListener> {
     let listener = bound?;
     std::fs::set_permissions(path, Permissions::from_mode(0o600))?;
     Ok(listener)
-}
-
-/// The signals that a notary acts on.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
-}
-
-impl Signals {
-    fn listen() -> Result<Self, ServeError> {
-        let listen = |kind| signal(kind).map_err(run_error("signals"));
-        Ok(Self {
-            terminate: listen(SignalKind::terminate())?,
-            interrupt: listen(SignalKind::interrupt())?,
-            hangup: listen(SignalKind::hangup())?,
-        })
-    }
 }
 
 /// Waits for a signal to stop or a failed commit; reloads on SIGHUP.

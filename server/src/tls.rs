@@ -35,6 +35,8 @@ pub enum Protocol {
     Grpc,
     /// HTTP/2 or HTTP/1.1.
     Http,
+    /// HTTP/1.1 only.
+    Http1,
 }
 
 /// The server's certificate and key. Cheap to clone; clones see each other's reload.
@@ -129,6 +131,7 @@ impl TlsIdentity {
         config.alpn_protocols = match protocol {
             Protocol::Grpc => vec![b"h2".to_vec()],
             Protocol::Http => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+            Protocol::Http1 => vec![b"http/1.1".to_vec()],
         };
         Ok(config)
     }

@@ -210,14 +210,14 @@ fn random<const N: usize>() -> Result<[u8; N], CommandError> {
     Ok(bytes)
 }
 
-fn absolute(path: &Path) -> Result<PathBuf, CommandError> {
+pub(super) fn absolute(path: &Path) -> Result<PathBuf, CommandError> {
     std::path::absolute(path).map_err(|error| CommandError::File {
         path: path.to_owned(),
         error,
     })
 }
 
-fn create_directory(path: &Path) -> Result<(), CommandError> {
+pub(super) fn create_directory(path: &Path) -> Result<(), CommandError> {
     fs::create_dir_all(path).map_err(|error| CommandError::File {
         path: path.to_owned(),
         error,

@@ -199,7 +199,7 @@ fn setting(text: &mut String, key: &str, value: &str, decided: bool) {
 }
 
 /// A TOML basic string.
-fn quoted(value: &str) -> String {
+pub(crate) fn quoted(value: &str) -> String {
     let mut quoted = String::from("\"");
     for character in value.chars() {
         match character {
