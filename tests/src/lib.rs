@@ -26,6 +26,7 @@
     reason = "the helpers of tests are tests too: they fail by panicking and say so on standard error"
 )]
 
+pub mod authority;
 pub mod caller;
 pub mod forge;
 pub mod http;
