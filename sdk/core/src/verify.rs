@@ -16,6 +16,7 @@ mod loose;
 mod parts;
 mod report;
 mod submission;
+mod timestamps;
 
 use crate::hash::RecordId;
 use crate::receipt::{PartObjects, Receipt};
@@ -28,6 +29,9 @@ pub use folder::{FolderEntry, FolderVerdict, compare_folder};
 pub use report::{Outcome, Report, Step, StepReport, StepResult};
 
 use report::Steps;
+
+/// By how much honest clocks may differ before a warning says so.
+const CLOCKS_APART_MILLIS: i64 = 60_000;
 
 /// Judges a receipt under a trust file, at a time, and a file with it where one is given.
 #[must_use]
@@ -62,13 +66,16 @@ pub fn verify(receipt: &[u8], trust: &Trust, at: Instant, file: &FileQuery) -> R
     let file = file::check(&subject, file, &mut steps);
     let outcome = outcome(&steps, &elements, trust, file.was_asked_for);
     let record = subject.record;
+    let level = elements.iter().filter_map(|element| element.level()).max();
+    let independent_time = elements.iter().filter_map(|element| element.time).min();
     Report {
         steps: steps.into_vec(),
         outcome,
         at,
         trust_fingerprint: trust.fingerprint(),
-        level: elements.iter().filter_map(|element| element.level()).max(),
-        independent_time: elements.iter().filter_map(|element| element.time).min(),
+        level,
+        independent_time,
+        warnings: warnings(&subject, level, independent_time),
         file: file.verdict,
         opening: file.opening,
         record: Some(record),
@@ -83,6 +90,28 @@ struct Subject<'a> {
     record: RecordId,
     trust: &'a Trust,
     at: Instant,
+}
+
+/// What the verdict does not say.
+fn warnings(subject: &Subject<'_>, level: Option<Level>, independent_time: Option<Instant>) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let Some(time) = independent_time else {
+        if level.is_some() {
+            warnings
+                .push("No witness or authority says when: the receipt rests on the notary alone.".to_owned());
+        }
+        return warnings;
+    };
+    let received_at = loose::instant("when", &subject.parts.when, "received_at").ok();
+    if let Some(received_at) =
+        received_at.filter(|received_at| time.plus_millis(CLOCKS_APART_MILLIS) < *received_at)
+    {
+        warnings.push(format!(
+            "Independent evidence of {time} is older than {received_at}, when the notary says that it received the \
+             record: a clock was wrong, or a key was misused."
+        ));
+    }
+    warnings
 }
 
 fn outcome(steps: &Steps, elements: &[element::Judged], trust: &Trust, file_was_given: bool) -> Outcome {

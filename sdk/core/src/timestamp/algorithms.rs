@@ -226,3 +226,6 @@ impl fmt::Debug for SignatureAlgorithm {
         write!(out, "{scheme} with {:?}", self.hash)
     }
 }
+
+#[cfg(test)]
+mod tests;

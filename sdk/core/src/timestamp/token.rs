@@ -5,7 +5,6 @@ use der::asn1::ObjectIdentifier;
 
 use super::fields::{Field, Fields, Malformed, context};
 use super::signer::Signer;
-use crate::hash::Hash;
 
 /// Most bytes of a token.
 pub const MAX_TOKEN_BYTES: usize = crate::receipt::MAX_TOKEN_BYTES;
@@ -95,12 +94,13 @@ impl TokenError {
         matches!(self, Self::NoCertificate | Self::OtherAuthority)
     }
 
-    /// Whether the token uses what this version does not know: a later one may accept it.
+    /// Whether the token is neither good nor bad: it uses what is not accepted here, or not known yet, or is
+    /// of a policy that the trust file does not ask for.
     #[must_use]
-    pub const fn is_unknown_to_this_version(&self) -> bool {
+    pub const fn decides_nothing(&self) -> bool {
         matches!(
             self,
-            Self::Algorithm { .. } | Self::ChainAlgorithm | Self::CriticalExtension
+            Self::Algorithm { .. } | Self::ChainAlgorithm | Self::CriticalExtension | Self::Policy(_)
         )
     }
 }
@@ -133,14 +133,6 @@ impl Token {
     #[must_use]
     pub fn as_der(&self) -> &[u8] {
         &self.0
-    }
-
-    /// The imprint that it says it stamps, where that is one of SHA-256; not verified.
-    #[must_use]
-    pub fn stated_imprint(&self) -> Option<Hash> {
-        let data = SignedData::parse(&self.0).ok()?;
-        let info = super::info::Info::parse(data.content).ok()?;
-        info.imprint.try_into().ok().map(Hash::from_bytes)
     }
 }
 

@@ -284,3 +284,50 @@ proptest! {
         prop_assert_eq!(quorum.time(&times), smallest);
     }
 }
+
+#[test]
+fn authorities_need_names_certificates_and_possible_settings() {
+    let root = include_str!("../../tests/timestamps/fixtures/root.pem");
+    let authority = |name: &str, roots: &str, rest: &str| {
+        format!("[[authority]]\nname = \"{name}\"\nroots = [{roots}]\n{rest}\n")
+    };
+    let pem = format!("\"\"\"{root}\"\"\"");
+    let good = authority(
+        "a",
+        &pem,
+        "policy_oids = [\"1.3.6.1.4.1.1\"]\ndefault_accuracy_seconds = 3",
+    );
+    let trust = Trust::parse(&good).unwrap();
+    assert_eq!(trust.authorities()[0].default_accuracy_millis, 3_000);
+    assert_eq!(
+        Trust::parse(&authority("a", &pem, "")).unwrap().authorities()[0].default_accuracy_millis,
+        1_000
+    );
+    check_refused(&authority("a", "", ""), 3, "authority.roots", "no certificate");
+    check_refused(&authority("", &pem, ""), 2, "authority.name", "is empty");
+    let broken = pem.replacen("MII", "NII", 1);
+    for roots in [
+        "\"-----BEGIN CERTIFICATE-----\"",
+        "\"x\"",
+        &broken,
+        &pem.replace("CERTIFICATE", "PRIVATE KEY"),
+    ] {
+        check_refused(&authority("a", roots, ""), 3, "authority.roots", "certificate");
+    }
+    // The certificate that is wrong is named by its own line.
+    check_refused(
+        &authority("a", &format!("{pem},\n\"x\""), ""),
+        3 + root.lines().count() + 1,
+        "authority.roots",
+        "",
+    );
+    let twice = authority("a", &pem, "") + &authority("a", &pem, "");
+    assert_eq!(refused(&twice).1, "authority.name");
+    assert_eq!(
+        refused(&authority("a", &pem, "policy_oids = [\"x\"]")).1,
+        "authority.policy_oids"
+    );
+    let slow = authority("a", &pem, "default_accuracy_seconds = 86401");
+    assert_eq!(refused(&slow).1, "authority.default_accuracy_seconds");
+    assert!(Trust::parse(&authority("a", &pem, "default_accuracy_seconds = -1")).is_err());
+}

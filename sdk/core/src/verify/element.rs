@@ -10,7 +10,7 @@ use crate::tlog_proof::TlogProof;
 use crate::trust::{Level, TrustedLog};
 
 use super::report::{Judgement, Step, StepResult, Steps};
-use super::{Subject, loose};
+use super::{Subject, loose, timestamps};
 
 /// By how many milliseconds the time at which the notary received a record may exceed that of its
 /// signature: its clock may step back so far.
@@ -92,7 +92,6 @@ fn judge(subject: &Subject<'_>, evidence: &Evidence) -> Judgements {
             let checkpoint = Checkpoint::parse(proof.checkpoint.text()).map_err(|error| error.to_string())?;
             Ok((proof, checkpoint))
         });
-    let timestamps = judge_timestamps(evidence);
     let (proof, checkpoint) = match read {
         Ok(read) => read,
         Err(error) => {
@@ -101,20 +100,26 @@ fn judge(subject: &Subject<'_>, evidence: &Evidence) -> Judgements {
                 inclusion: Judgement::failed(format!("The proof is malformed: {error}.")),
                 log: unreadable(),
                 witnesses: unreadable(),
-                timestamps,
+                timestamps: unreadable(),
                 time: None,
             };
         }
     };
     let inclusion = judge_inclusion(subject, &proof, &checkpoint).unwrap_or_else(Judgement::failed);
-    let (witnesses, time) = judge_witnesses(subject, &proof.checkpoint);
-    let log = judge_log(subject, &proof.checkpoint, &checkpoint, time).unwrap_or_else(Judgement::failed);
+    let (witnesses, quorum_time) = judge_witnesses(subject, &proof.checkpoint);
+    let log = loose::text("when", &subject.parts.when, "log")
+        .ok()
+        .and_then(|origin| subject.trust.log(origin));
+    let (timestamps, mut times) =
+        timestamps::judge(subject.trust, subject.at, evidence, &proof.checkpoint, log);
+    times.extend(quorum_time);
+    let log = judge_log(subject, &proof.checkpoint, &checkpoint, &times).unwrap_or_else(Judgement::failed);
     Judgements {
         inclusion,
         log,
         witnesses,
         timestamps,
-        time,
+        time: times.into_iter().min(),
     }
 }
 
@@ -143,7 +148,7 @@ fn judge_log(
     subject: &Subject<'_>,
     note: &SignedNote,
     checkpoint: &Checkpoint,
-    independent: Option<Instant>,
+    independent: &[Instant],
 ) -> Result<Judgement, String> {
     let origin = loose::text("when", &subject.parts.when, "log")?;
     if checkpoint.origin.as_str() != origin {
@@ -169,28 +174,33 @@ fn judge_log(
     Ok(judge_keys(subject, log, independent))
 }
 
-/// Whether keys that verify count, given when the signatures are known to have existed.
-fn judge_keys(subject: &Subject<'_>, log: &TrustedLog, independent: Option<Instant>) -> Judgement {
-    let (time, known) = match independent {
-        Some(time) => (time, "independent evidence"),
-        None => (subject.at, "no independent evidence, so judged"),
+/// Whether keys that verify count, given the times at which the signatures are known to have existed: one
+/// inside the keys' validity and before their compromise is enough.
+fn judge_keys(subject: &Subject<'_>, log: &TrustedLog, independent: &[Instant]) -> Judgement {
+    let origin = &log.origin;
+    let (times, known) = match independent {
+        [] => (&[subject.at][..], "no independent evidence, so judged"),
+        times => (times, "independent evidence"),
     };
-    if !log.is_valid_at(time) {
+    let earliest = times.iter().min().copied().unwrap_or(subject.at);
+    let valid = times.iter().filter(|time| log.is_valid_at(**time));
+    let Some(counting) = valid.map(|time| log.counting_at(*time)).max() else {
         return Judgement::indeterminate(format!(
-            "Both signatures of {} verify, but its keys are not trusted at {time} ({known}).",
-            log.origin
+            "Both signatures of {origin} verify, but its keys are not trusted at {earliest} ({known})."
         ));
-    }
-    match log.counting_at(time) {
+    };
+    let alone = match independent {
+        [] => " Nothing independent says when: this rests on the notary alone.",
+        _ => "",
+    };
+    match counting {
         0 => Judgement::indeterminate(format!(
-            "Both signatures of {} verify, but both keys were compromised before {time} ({known}).",
-            log.origin
+            "Both signatures of {origin} verify, but both keys were compromised before {earliest} ({known})."
         )),
         1 => Judgement::passed(format!(
-            "Both signatures of {} verify; one counts, the other key is compromised.",
-            log.origin
+            "Both signatures of {origin} verify; one counts, the other key is compromised.{alone}"
         )),
-        _ => Judgement::passed(format!("Both signatures of {} verify.", log.origin)),
+        _ => Judgement::passed(format!("Both signatures of {origin} verify.{alone}")),
     }
 }
 
@@ -256,20 +266,6 @@ fn judge_witnesses(subject: &Subject<'_>, note: &SignedNote) -> (Judgement, Opti
         )),
     };
     (judgement, quorum.time(&times))
-}
-
-fn judge_timestamps(evidence: &Evidence) -> Judgement {
-    let tokens = evidence
-        .timestamps
-        .iter()
-        .filter(|timestamp| timestamp.kind() == Some("rfc3161"))
-        .count();
-    if tokens == 0 {
-        return Judgement::not_checked("There is no token of a timestamp authority.");
-    }
-    Judgement::not_checked(format!(
-        "This version does not verify RFC 3161 tokens; {tokens} are kept."
-    ))
 }
 
 /// Seconds since 1970, held at the last instant that can be written.

@@ -155,6 +155,9 @@ pub struct Report {
     pub level: Option<Level>,
     /// The earliest independent time over the record; none where it rests on the notary alone.
     pub independent_time: Option<Instant>,
+    /// What one should know beside the verdict, a sentence each; what the trust file allows unwisely is in
+    /// [`Trust::warnings`].
+    pub warnings: Vec<String>,
     /// What became of the file, where one was given.
     pub file: Option<FileVerdict>,
     /// The items that the receipt opens, where they lead to the root on record.
@@ -174,6 +177,7 @@ impl Report {
             trust_fingerprint: trust.fingerprint(),
             level: None,
             independent_time: None,
+            warnings: Vec::new(),
             file: None,
             opening: None,
             record: None,

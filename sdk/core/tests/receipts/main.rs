@@ -7,10 +7,15 @@
     reason = "the helpers of tests are tests too"
 )]
 
+mod attacks;
 mod bytes;
 mod common;
+#[allow(dead_code, reason = "the tests of tokens use the rest of it")]
+#[path = "../timestamps/forge.rs"]
+mod forge;
 mod notary;
 mod policies;
 mod random;
+mod stamps;
 mod vectors;
 mod verdicts;

@@ -13,9 +13,12 @@ use trialseal_core::receipt::{Evidence, Receipt, ReceiptPart, ReceiptRecord, Rec
 use trialseal_core::record::{Enrolment, Part, Signer, What, When, Who, Why};
 use trialseal_core::submission::{IdempotencyKey, SubmissionText, digest};
 use trialseal_core::time::Instant;
-use trialseal_core::tlog_proof::format_tlog_proof;
+use trialseal_core::timestamp;
+use trialseal_core::tlog_proof::{TlogProof, format_tlog_proof};
 use trialseal_core::trust::Trust;
 use trialseal_core::vocabulary::{Class, Event, Meaning, Role, SignerKind};
+
+use super::forge::Stamp;
 
 pub(crate) const ORIGIN: &str = "notary.example.org/2030";
 
@@ -81,6 +84,9 @@ pub(crate) struct Case {
     pub(crate) cosigned: Vec<(u8, u64)>,
     /// The same with ML-DSA.
     pub(crate) cosigned_mldsa: Vec<(u8, u64)>,
+    /// Who stamps the checkpoint, and when by its own clock, in seconds after the start; a token proves one
+    /// second more.
+    pub(crate) stamped: Vec<(&'static str, i64)>,
 }
 
 impl Case {
@@ -102,6 +108,7 @@ impl Case {
             signed_after_s: 11,
             cosigned: Vec::new(),
             cosigned_mldsa: Vec::new(),
+            stamped: Vec::new(),
         }
     }
 
@@ -168,8 +175,20 @@ impl Case {
             ReceiptPart::Shown(why),
             when,
         );
-        let evidence = Evidence::new(self.proof(record.leaves().root()));
+        let evidence = self.evidence(record.leaves().root());
         Receipt::new(record, note.map(ReceiptSubmission::Note), vec![evidence]).unwrap()
+    }
+
+    /// The proof, with the tokens over its checkpoint.
+    pub(crate) fn evidence(&self, record: RecordId) -> Evidence {
+        let proof = self.proof(record);
+        let imprint = imprint(&proof);
+        let tokens: Vec<Vec<u8>> = self
+            .stamped
+            .iter()
+            .map(|(signer, after_s)| Stamp::at(signer, instant(*after_s)).token(&imprint))
+            .collect();
+        Evidence::with_tokens(proof, tokens.iter().map(Vec::as_slice))
     }
 
     /// The proof of the record in a tree whose other leaves are made up.
@@ -213,6 +232,12 @@ impl Case {
         }
         SignedNote::new(text, lines).unwrap()
     }
+}
+
+/// What a token over the checkpoint of a proof covers.
+pub(crate) fn imprint(proof: &str) -> Hash {
+    let note = TlogProof::parse(proof).unwrap().checkpoint;
+    timestamp::imprint(&note, log_key().verifier(), log_mldsa_key().verifier()).unwrap()
 }
 
 /// Digests of a made-up file.

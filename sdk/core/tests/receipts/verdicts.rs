@@ -14,7 +14,7 @@ use super::notary::{
     Case, digests, instant, log_key, manifest, trust, trust_file, witness_key, witness_mldsa_key,
 };
 
-fn judge(receipt: &Receipt, rest: &str, at: Instant) -> Report {
+pub(crate) fn judge(receipt: &Receipt, rest: &str, at: Instant) -> Report {
     verify(
         receipt.to_json_pretty().as_bytes(),
         &trust(rest),
@@ -23,7 +23,7 @@ fn judge(receipt: &Receipt, rest: &str, at: Instant) -> Report {
     )
 }
 
-fn result(report: &Report, step: Step, element: usize) -> StepResult {
+pub(crate) fn result(report: &Report, step: Step, element: usize) -> StepResult {
     report
         .steps
         .iter()
@@ -33,7 +33,7 @@ fn result(report: &Report, step: Step, element: usize) -> StepResult {
 }
 
 /// Three witnesses, the third with ML-DSA, and a quorum of two of them.
-fn witnessed(policy: &str) -> String {
+pub(crate) fn witnessed(policy: &str) -> String {
     format!(
         "\n[[witness]]\nname = \"a\"\nvkeys = [\"{}\"]\n\
          [[witness]]\nname = \"b\"\nvkeys = [\"{}\"]\n\

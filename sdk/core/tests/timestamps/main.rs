@@ -9,3 +9,6 @@
 
 mod fixtures;
 mod flips;
+#[allow(dead_code, reason = "the tests of receipts use the rest of it")]
+mod forge;
+mod forged;

@@ -211,7 +211,11 @@ def write_tokens(digest):
     made["wrong-imprint"] = token(query(bytes(32)))
     made["other-authority"] = token(ask, signer="other")
     shutil.copy("intermediate.crt", "chain.pem")
-    made["intermediate"] = token(ask, signer="below-intermediate", settings="certs = chain.pem")
+    # As OpenSSL writes it, which is not the order of DER.
+    made["unsorted-certificates"] = token(ask, signer="below-intermediate", settings="certs = chain.pem")
+    made["intermediate"] = edit(made["unsorted-certificates"], sort_certificates)
+    if made["intermediate"] == made["unsorted-certificates"]:
+        raise SystemExit("the certificates are sorted already; make anew")
     made["rsa3072-pss"] = cms("rsa3072", content_of(good), "-keyopt", "rsa_padding_mode:pss", "-keyopt",
                               "rsa_pss_saltlen:digest", "-keyopt", "rsa_mgf1_md:sha256")
     made["key-identifier"] = cms("p256", content_of(good), "-keyid")
@@ -219,7 +223,6 @@ def write_tokens(digest):
     made["trailing-byte"] = good + b"\0"
     made["two-signers"] = edit(good, two_signers)
     made["no-signer"] = edit(good, lambda fields: fields.__setitem__(-1, (0x31, b"")))
-    made["unsorted-certificates"] = edit(made["intermediate"], unsort_certificates)
     made["unsigned-attributes"] = edit(good, add_unsigned_attributes)
     made["no-signed-attributes"] = edit(good, drop_signed_attributes)
     for name, der in made.items():
@@ -237,10 +240,10 @@ def drop_signed_attributes(fields):
     fields[-1] = (0x31, tlv(0x30, join(field for field in split(signer) if field[0] != 0xA0)))
 
 
-def unsort_certificates(fields):
+def sort_certificates(fields):
     index = place(fields, 0xA0)
     certificates = split(fields[index][1])
-    certificates.sort(key=lambda field: tlv(*field), reverse=True)
+    certificates.sort(key=lambda field: tlv(*field))
     fields[index] = (0xA0, join(certificates))
 
 
@@ -261,8 +264,8 @@ def main():
         os.chdir(folder)
         make_certificates()
         write_tokens(digest)
-        for name in ["root.crt", "other-root.crt", "p256.crt", "p256.key"]:
-            shutil.copy(name, OUT / name.replace(".crt", ".pem"))
+        for name in ["root.crt", "other-root.crt", "p256.crt", "p256.key", "other.crt", "other.key"]:
+            shutil.copyfile(name, OUT / name.replace(".crt", ".pem"))
         os.chdir("/")
 
 
