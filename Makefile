@@ -13,6 +13,7 @@ build:
 # Every test: unit, property, crash, whole-system, and the independent verifier.
 test: build $(VENV)/installed
 	$(VENV)/bin/python tests/independent/test_vectors.py
+	$(VENV)/bin/python tests/independent/test_timestamps.py
 	$(CARGO) test --workspace --no-fail-fast
 
 # A second verifier in Python, which shares no code with ours.

@@ -11,6 +11,7 @@ use trialseal_core::receipt::Receipt;
 use trialseal_core::record::What;
 use trialseal_core::tile::{self, TilePath};
 use trialseal_core::time::{Date, Instant};
+use trialseal_core::timestamp::{Response, Token};
 use trialseal_core::tlog_proof::TlogProof;
 use trialseal_core::trust::Trust;
 use trialseal_core::verify::{FileQuery, Outcome, verify};
@@ -28,11 +29,16 @@ pub const TARGETS: &[Target] = &[
     ("receipt", receipt),
     ("tile", tile),
     ("time", time),
+    ("timestamp", timestamp),
     ("tlog_proof", tlog_proof),
     ("trust", trust),
     ("vkey", vkey),
     ("what", what),
 ];
+
+/// The root of the tokens in `corpus/timestamp`, and what these stamp.
+const ROOT: &str = include_str!("../../tests/timestamps/fixtures/root.pem");
+const STAMPED: &[u8] = include_bytes!("../../tests/timestamps/fixtures/stamped.txt");
 
 /// The key of `corpus/note`, so that some notes verify.
 const KNOWN_KEY: &str = "notary.example/log1+fbc3fc6a+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4";
@@ -180,5 +186,23 @@ pub fn trust(bytes: &[u8]) {
 pub fn what(bytes: &[u8]) {
     if let Ok(what) = What::parse(bytes) {
         assert_eq!(What::parse(what.to_json().as_bytes()), Ok(what));
+    }
+}
+
+/// A token that is accepted is written as it was read, and stamps nothing but what it was made for.
+pub fn timestamp(bytes: &[u8]) {
+    let tokens = [Token::parse(bytes).ok(), Response::parse(bytes).ok()];
+    for token in tokens.into_iter().flatten() {
+        assert_eq!(Token::parse(token.as_der()).as_ref(), Ok(&token));
+        let trust = format!("[[authority]]\nname = \"tsa\"\nroots = [\"\"\"{ROOT}\"\"\"]\n");
+        let trust = Trust::parse(&trust).ok();
+        let authorities = trust.as_ref().map(Trust::authorities).unwrap_or_default();
+        assert!(!authorities.is_empty());
+        for authority in authorities {
+            assert!(token.check(&sha256(bytes), None, authority).is_err());
+            if let Ok(verified) = token.check(&sha256(STAMPED), None, authority) {
+                assert!(verified.gen_time <= verified.time && verified.gen_time <= verified.signer_not_after);
+            }
+        }
     }
 }
