@@ -60,12 +60,16 @@ class Tools:
             self.found[name] = Path(path) if path else Missing(f"{name} is not on this machine")
 
     def attempt(self, install, name, *arguments):
-        try:
-            self.found[name] = install(name, *arguments)
-        except Missing as why:
-            self.found[name] = why
-        except (Failed, OSError) as why:
-            self.found[name] = Missing("cannot be installed: " + " ".join(str(why).split())[-400:])
+        """Twice, since registries fail now and then."""
+        for _ in range(2):
+            try:
+                self.found[name] = install(name, *arguments)
+                break
+            except Missing as why:
+                self.found[name] = why
+                break
+            except (Failed, OSError) as why:
+                self.found[name] = Missing("cannot be installed: " + " ".join(str(why).split())[-400:])
         print(f"  {name}: {self.found[name]}" if isinstance(self.found[name], Missing) else f"  {name}", flush=True)
 
     def go(self, *arguments, **environment):

@@ -1,5 +1,6 @@
 """A notary of this tree, live on loopback, with a member who submits through the command line."""
 
+import base64
 import json
 import secrets
 import urllib.request
@@ -80,3 +81,9 @@ def receipt_of(file):
 def size_of(checkpoint):
     """The tree size in a checkpoint note."""
     return int(checkpoint.split("\n")[1])
+
+
+def signers(note):
+    """The signature lines of a note by who signed: key name, plus, hex of the key's ID, as a verifier key begins."""
+    lines = [line.split(" ") for line in note.split("\n") if line.startswith("\u2014 ")]
+    return {f"{name}+{base64.b64decode(blob)[:4].hex()}": f"\u2014 {name} {blob}" for _, name, blob in lines}

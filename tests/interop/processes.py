@@ -108,6 +108,10 @@ class Children:
         self.started.append(child)
         return child
 
+    def tails(self):
+        """The end of what each of them printed."""
+        return "".join(f"--- {child.log.name}\n{child.said()[-2000:]}\n" for child in self.started)
+
     def stop_all(self):
         for child in reversed(self.started):
             child.stop()

@@ -18,11 +18,12 @@ sys.dont_write_bytecode = True
 import api
 import signatures
 import tiles
+import witnesses
 from install import HERE, Missing, Tools
 from notary import Notary
 from processes import Children, Failed
 
-LEAST = 9  # programs that must run
+LEAST = 10  # programs that must run
 
 CHECKS = {
     "tessera fsck": tiles.tessera_fsck,
@@ -34,6 +35,7 @@ CHECKS = {
     "cryptography": signatures.cryptography,
     "@noble/post-quantum": signatures.noble_post_quantum,
     "sha256sum": signatures.sha256sum,
+    "aics-witness client": witnesses.our_own,
 }
 
 
@@ -84,6 +86,8 @@ def main():
             world = World(Path(folder), given.bin.resolve(), tools, children)
             for name, program in chosen.items():
                 results[name] = check(name, program, world)
+            if "FAILED" in results.values():
+                print(f"What the programs in the background said last:\n{children.tails()}")
         finally:
             children.stop_all()
     by = {kind: [name for name, result in results.items() if result == kind] for kind in ("RAN", "FAILED", "NOT RUN")}

@@ -2,9 +2,8 @@
 
 import base64
 import json
-from pathlib import Path
 
-from notary import ORIGIN, receipt_of
+from notary import ORIGIN, receipt_of, signers
 from processes import run
 
 
@@ -13,8 +12,8 @@ def mldsa_line(world):
     proof = receipt_of(world.files[1])[1]["evidence"][0]["proof"]
     origin, size, root = proof.split("\n\n", 1)[1].split("\n")[:3]
     key = base64.b64decode(world.notary.mldsa.split("+", 2)[2])
-    blobs = [base64.b64decode(line.split(" ")[2]) for line in proof.split("\n") if line.startswith("\u2014 ")]
-    blob = next(blob for blob in blobs if blob[:4].hex() == world.notary.mldsa.split("+")[1])
+    line = signers(proof)["+".join(world.notary.mldsa.split("+")[:2])]
+    blob = base64.b64decode(line.split(" ")[2])
     name = bytes([len(ORIGIN)]) + ORIGIN.encode()
     message = (b"subtree/v1\n\0" + name + blob[4:12] + name + bytes(8) + int(size).to_bytes(8, "big")
                + base64.b64decode(root))
@@ -39,6 +38,6 @@ def sha256sum(world):
     sums = world.folder / "SHA256SUMS"
     sums.write_text("".join(f"{json.loads(text)['sha256']}  {file}\n" for file, text in items.items()))
     run(world.tools["sha256sum"], "--check", "--strict", "--quiet", sums)
-    Path(sums).write_text(sums.read_text().replace(str(world.files[0]), str(world.files[1]), 1))
+    sums.write_text(sums.read_text().replace(str(world.files[0]), str(world.files[1]), 1))
     run(world.tools["sha256sum"], "--check", "--strict", "--quiet", sums, expect=1)
     return f"{len(items)} files against the digests in their receipts"
