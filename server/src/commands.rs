@@ -11,6 +11,7 @@ use trialseal_core::{hash::Hash, index::LogSize};
 use trialseal_server::{
     config::{ConfigError, ServeFlags},
     keys::KeyError,
+    mirror::MirrorError,
     recover::OpenError,
     serve::{self, ServeError},
     signer_state::AcceptedHead,
@@ -20,6 +21,7 @@ use trialseal_server::{
 mod accounts;
 mod check;
 mod init;
+mod mirror;
 mod witness;
 
 /// Usage, not clap's 2.
@@ -56,6 +58,9 @@ enum Command {
     Audit(check::Audit),
     /// Copy the log, also beside a running notary, and audit the copy.
     Backup(check::Backup),
+    /// Follow another notary's log, verify it, and serve the same files.
+    #[command(subcommand)]
+    Mirror(mirror::Mirror),
     /// Enrol organisations, while the notary runs.
     #[command(subcommand)]
     Organization(accounts::Organization),
@@ -94,6 +99,8 @@ pub(crate) enum CommandError {
     Keys(#[from] KeyError),
     #[error(transparent)]
     Open(#[from] OpenError),
+    #[error(transparent)]
+    Mirror(#[from] MirrorError),
     #[error("{}: {error}", path.display())]
     File { path: PathBuf, error: io::Error },
     #[error("the notary does not answer on {}: {error}; is it running?", socket.display())]
@@ -117,10 +124,15 @@ impl CommandError {
             | Self::Serve(ServeError::Config(_) | ServeError::Keys(_))
             | Self::Witness(WitnessServeError::Config(_) | WitnessServeError::Keys(_)) => EX_CONFIG,
             Self::Unreachable { .. } => EX_UNAVAILABLE,
+            Self::Mirror(error) if mirror::is_unavailable(error) => EX_UNAVAILABLE,
+            Self::Mirror(MirrorError::Tls(_)) => EX_CONFIG,
             Self::Refused(_) => EX_NOPERM,
-            Self::Serve(_) | Self::Witness(_) | Self::Open(_) | Self::File { .. } | Self::Failed(_) => {
-                EX_SOFTWARE
-            }
+            Self::Serve(_)
+            | Self::Witness(_)
+            | Self::Mirror(_)
+            | Self::Open(_)
+            | Self::File { .. }
+            | Self::Failed(_) => EX_SOFTWARE,
         };
         // Nothing is left to be said if standard error is closed.
         let _ = writeln!(io::stderr(), "trialseal-server: {self}");
@@ -153,6 +165,10 @@ impl Arguments {
             }
             Command::Audit(audit) => audit.run(),
             Command::Backup(backup) => backup.run(),
+            Command::Mirror(command) => {
+                give_memory_back()?;
+                runtime.block_on(command.run())
+            }
             Command::Organization(command) => runtime.block_on(command.run()),
             Command::Member(command) => runtime.block_on(command.run()),
             Command::Token(command) => runtime.block_on(command.run()),

@@ -10,30 +10,21 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::get,
 };
-use trialseal_core::{cose::key_set, tile::TilePath};
+use trialseal_core::{checkpoint::Origin, cose::key_set, tile::TilePath};
 
 use crate::{notary::Notary, refusal::Refusal};
 
 /// What never changes may be kept for a year: a full tile, and a prefix of one.
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
-const FRESH: HeaderValue = HeaderValue::from_static("no-cache");
+pub(crate) const FRESH: HeaderValue = HeaderValue::from_static("no-cache");
 const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream");
 const CBOR: HeaderValue = HeaderValue::from_static("application/cbor");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
-const METRICS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+pub(crate) const METRICS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
 /// The routes. Tiles lie below the path of the log's origin, as C2SP tlog-tiles has it.
 pub fn router(notary: Arc<Notary>) -> Router {
-    let prefix = notary
-        .origin
-        .as_str()
-        .split_once('/')
-        .map_or("", |(_, path)| path);
-    let prefix = if prefix.is_empty() {
-        String::new()
-    } else {
-        format!("/{}", prefix.trim_end_matches('/'))
-    };
+    let prefix = prefix_of(&notary.origin);
     Router::new()
         .route(&format!("{prefix}/checkpoint"), get(checkpoint))
         .route(&format!("{prefix}/tile/{{*path}}"), get(tile))
@@ -43,13 +34,33 @@ pub fn router(notary: Arc<Notary>) -> Router {
         .with_state(notary)
 }
 
+/// The path under which the files of a log are served: what follows the host in its origin.
+pub(crate) fn prefix_of(origin: &Origin) -> String {
+    let path = origin.as_str().split_once('/').map_or("", |(_, path)| path);
+    if path.is_empty() {
+        String::new()
+    } else {
+        format!("/{path}")
+    }
+}
+
 async fn checkpoint(State(notary): State<Arc<Notary>>) -> Response {
-    let note = notary.published().note.to_string();
+    fresh_text(notary.published().note.to_string())
+}
+
+/// An answer that may be another one a moment later.
+pub(crate) fn fresh_text(text: String) -> Response {
     (
         [(header::CONTENT_TYPE, TEXT), (header::CACHE_CONTROL, FRESH)],
-        note,
+        text,
     )
         .into_response()
+}
+
+/// A tile, or a prefix of one: neither ever changes.
+pub(crate) fn immutable(bytes: Vec<u8>) -> Response {
+    let headers = [(header::CONTENT_TYPE, OCTETS), (header::CACHE_CONTROL, IMMUTABLE)];
+    (headers, Body::from(bytes)).into_response()
 }
 
 async fn tile(State(notary): State<Arc<Notary>>, Path(path): Path<String>) -> Response {
@@ -59,10 +70,7 @@ async fn tile(State(notary): State<Arc<Notary>>, Path(path): Path<String>) -> Re
     let read =
         tokio::task::spawn_blocking(move || notary.view.tile(&path).map_err(|error| notary.internal(&error)));
     match read.await.unwrap_or(Err(Refusal::Internal)) {
-        Ok(Some(bytes)) => {
-            let headers = [(header::CONTENT_TYPE, OCTETS), (header::CACHE_CONTROL, IMMUTABLE)];
-            (headers, Body::from(bytes)).into_response()
-        }
+        Ok(Some(bytes)) => immutable(bytes),
         Ok(None) => refused(StatusCode::NOT_FOUND, "the log does not reach so far\n"),
         Err(_) => refused(StatusCode::INTERNAL_SERVER_ERROR, "the tile cannot be read\n"),
     }
@@ -113,7 +121,7 @@ async fn metrics(State(notary): State<Arc<Notary>>) -> Response {
         .into_response()
 }
 
-fn refused(status: StatusCode, text: impl Into<Body>) -> Response {
+pub(crate) fn refused(status: StatusCode, text: impl Into<Body>) -> Response {
     (
         status,
         [(header::CONTENT_TYPE, TEXT), (header::CACHE_CONTROL, FRESH)],

@@ -23,6 +23,7 @@ pub mod keys;
 pub mod layout;
 pub mod limits;
 pub mod listing;
+pub mod mirror;
 pub mod notary;
 pub mod outbound;
 pub mod publish;

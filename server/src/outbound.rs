@@ -20,7 +20,7 @@ const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// How long a connection is kept open without a request.
 const IDLE_MAX: Duration = Duration::from_secs(60);
 /// Connections kept open to one host.
-const IDLE_PER_HOST: usize = 8;
+const IDLE_PER_HOST: usize = 16;
 /// The longest text of a content type that is looked at.
 const CONTENT_TYPE_BYTES_MAX: usize = 255;
 

@@ -10,6 +10,7 @@
 //! | `rolled.rs` | a log whose journal has moved on: snapshots, tiles, bundles, backups |
 //! | `operations.rs` | a full disk, a stop under load, a reload, TLS, listening addresses |
 //! | `accounts.rs` | tokens and members that end, limits of one organisation |
+//! | `mirror.rs` | a second, verified copy of the log: forks, kills, a notary that is gone |
 //! | `public_log.rs` | tiles, checkpoints, metrics, and that nothing secret is among them |
 //! | `bad_input.rs` | admission: each malformed submission, and that nothing of it is stored |
 //! | `clock.rs` | a clock that steps back |
@@ -33,6 +34,7 @@ pub mod http;
 pub mod independent;
 pub mod json_mapping;
 pub mod log;
+pub mod mirror;
 pub mod notary;
 pub mod programs;
 pub mod raw;

@@ -90,6 +90,18 @@ impl Folder {
         }
     }
 
+    /// The same log's folder, copied to another place by the caller.
+    #[must_use]
+    pub fn moved_to(&self, dir: &Path) -> Self {
+        Self {
+            dir: dir.to_owned(),
+            token: self.token.clone(),
+            key_seed: self.key_seed,
+            starts: AtomicU32::new(0),
+            _temporary: None,
+        }
+    }
+
     /// The notary's folder.
     #[must_use]
     pub fn dir(&self) -> &Path {

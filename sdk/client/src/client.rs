@@ -29,6 +29,7 @@ use crate::pending::OutgoingRef;
 use crate::token::Token;
 use retry::retry;
 use transport::Connections;
+pub(crate) use transport::is_loopback;
 
 /// A client of one notary. Cheap to clone; a clone shares the connections.
 #[derive(Clone)]

@@ -30,6 +30,7 @@
 //! | build what is submitted | [`Submission`] |
 //! | submit one, many, or a stream | [`Client::submit`], [`Client::submit_many`], [`Client::submit_stream`] |
 //! | survive a crash between sending and saving | [`PendingFolder`] |
+//! | get fresh evidence without the notary | [`mirror::refresh`] |
 //! | verify a receipt offline | [`core::verify`] |
 
 mod accept;
@@ -39,6 +40,7 @@ pub mod durable;
 mod error;
 mod hashing;
 mod keys;
+pub mod mirror;
 mod pending;
 mod submission;
 #[cfg(test)]
@@ -56,6 +58,7 @@ pub use hashing::{
     FileToHash, HashError, HashOptions, HashProgress, HashedFile, Listing, hash_files, list_folder,
 };
 pub use keys::{KeyError, MemberKey, Passphrase, public_path};
+pub use mirror::{Mirror, MirrorError, MirrorOptions};
 pub use pending::{Outgoing, OutgoingRef, Pending, PendingError, PendingFolder};
 pub use submission::{Draft, PrepareError, Prepared, PreparedError, Signatory, Submission, statement};
 pub use token::{Token, TokenError};

@@ -117,7 +117,7 @@ fn configure(text: &str, ca_certificate_pem: Option<&[u8]>) -> Result<Endpoint, 
 }
 
 /// Whether the host is this machine, whatever a name server says.
-fn is_loopback(host: &str) -> bool {
+pub(crate) fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || address.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
 }

@@ -53,6 +53,18 @@ impl HeldTiles {
         self.size
     }
 
+    /// How many tiles are at hand.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.tiles.len()
+    }
+
+    /// Whether no tile is at hand.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.tiles.is_empty()
+    }
+
     /// Takes the bytes of a hash tile.
     ///
     /// # Errors

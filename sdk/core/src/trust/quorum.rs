@@ -1,6 +1,6 @@
 //! Which witnesses have to have cosigned.
 
-use crate::note::VerifierKey;
+use crate::note::{SignedNote, VerifierKey};
 use crate::time::Instant;
 
 /// A witness. It counts once, whichever of its keys signed.
@@ -74,6 +74,22 @@ impl Quorum {
             Some(member) => self.time_of(member, times, &mut vec![None; self.groups.len()]),
             None => times.iter().flatten().min().copied(),
         }
+    }
+
+    /// Whether witnesses have cosigned so that the quorum is satisfied; without a quorum, whether any has. Lines
+    /// that do not verify count nothing.
+    #[must_use]
+    pub fn has_cosigned(&self, note: &SignedNote) -> bool {
+        let earliest = |witness: &Witness| {
+            let lines = witness.vkeys.iter().flat_map(|key| {
+                let lines = note.lines().iter().filter(|line| key.matches(line));
+                lines.filter_map(|line| key.verify(note.text(), line).ok().flatten())
+            });
+            let seconds = lines.min().and_then(|seconds| i64::try_from(seconds).ok());
+            seconds.map(Instant::from_seconds)
+        };
+        let times: Vec<Option<Instant>> = self.witnesses.iter().map(earliest).collect();
+        self.time(&times).is_some()
     }
 
     /// Groups contain no cycles (the trust file is refused otherwise) but may share members, so each
