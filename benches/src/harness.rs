@@ -179,6 +179,12 @@ impl Notary {
         })
     }
 
+    /// Where the files of its log are served.
+    pub(crate) fn log_url(&self) -> String {
+        let path = ORIGIN.split_once('/').map_or("", |(_, path)| path);
+        format!("http://{}/{path}", self.http)
+    }
+
     /// Where it keeps everything.
     pub(crate) fn dir(&self) -> PathBuf {
         self.folder.join("notary")

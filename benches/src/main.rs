@@ -15,6 +15,7 @@ mod harness;
 mod hashing;
 mod latency;
 mod load;
+mod mirror;
 mod signed;
 mod streams;
 mod table;
@@ -64,6 +65,7 @@ enum Section {
     Latency,
     Streams,
     Growth,
+    Mirror,
 }
 
 /// What every section needs to know.
@@ -129,6 +131,9 @@ async fn run(arguments: &Arguments) -> Outcome {
         if wanted(Section::Growth) {
             growth::run(grown, &settings, &mut table).await?;
         }
+    }
+    if wanted(Section::Mirror) {
+        mirror::run(&settings, &mut table).await?;
     }
     let text = if arguments.json {
         table.json()

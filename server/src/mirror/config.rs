@@ -240,3 +240,86 @@ fn template(settings: &InitSettings) -> String {
         settings.log_url, settings.origin
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mirror::tests::{ORIGIN, trust_text};
+
+    fn made(http: Option<SocketAddr>) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = InitSettings {
+            log_url: Url::parse("https://notary.example/2026").unwrap(),
+            trust: trust_text(),
+            origin: Origin::new(ORIGIN).unwrap(),
+            http,
+        };
+        init(folder.path(), &settings).unwrap();
+        init(folder.path(), &settings).expect_err("what is there is left alone");
+        folder
+    }
+
+    #[test]
+    fn what_init_writes_is_read_and_its_comments_are_the_defaults() {
+        let folder = made(None);
+        let config = MirrorConfig::load(folder.path()).unwrap();
+        let file = folder.path().join(FILE_NAME);
+        let text = fs::read_to_string(&file).unwrap();
+        let shown = text.replace("#[tls]", "[tls]");
+        // Every line that is commented out and is no sentence.
+        let shown: String = shown
+            .lines()
+            .map(|line| match line.strip_prefix('#') {
+                Some(setting) if !setting.starts_with(' ') => format!("{setting}\n"),
+                _ => format!("{line}\n"),
+            })
+            .collect();
+        fs::write(&file, &shown).unwrap();
+        let all = MirrorConfig::load(folder.path()).unwrap();
+        assert_eq!(
+            all.tls.as_ref().map(|tls| tls.key.ends_with("tls/key.pem")),
+            Some(true)
+        );
+        assert_eq!(
+            format!("{config:?}"),
+            format!("{:?}", MirrorConfig { tls: None, ..all })
+        );
+        assert_eq!(config.http, DEFAULT_HTTP);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let folder = made(Some("127.0.0.1:0".parse().unwrap()));
+        let file = folder.path().join(FILE_NAME);
+        let good = fs::read_to_string(&file).unwrap();
+        for (from, to, named) in [
+            ("http = \"127.0.0.1:0\"", "http = \"0.0.0.0:80\"", "without TLS"),
+            ("https://notary", "http://notary", "log_url"),
+            (
+                "origin = \"notary.example/2026\"",
+                "origin = \"notary.example/2027\"",
+                "names no log",
+            ),
+            (
+                "#parallel_requests = 16",
+                "parallel_requests = 1000",
+                "at most 256",
+            ),
+            (
+                "#poll_milliseconds = 1000",
+                "poll_milliseconds = 0",
+                "poll_milliseconds",
+            ),
+            ("#poll_milliseconds = 1000", "poll_seconds = 1", "poll_seconds"),
+            ("#level = \"info\"", "level = \"a=b=c\"", "log.level"),
+            ("#trust = \"trust.toml\"", "trust = \"other.toml\"", "other.toml"),
+        ] {
+            let bad = good.replace(from, to);
+            assert_ne!(bad, good, "{from}");
+            fs::write(&file, bad).unwrap();
+            let error = MirrorConfig::load(folder.path()).expect_err(to).to_string();
+            assert!(error.contains(named), "{to}: {error}");
+        }
+        MirrorConfig::load(&folder.path().join("nowhere")).expect_err("nothing is there");
+    }
+}

@@ -15,6 +15,7 @@ use trialseal_core::{
 };
 
 use self::log::{Log, Server, cosigned};
+pub(super) use self::log::{ORIGIN, trust_text};
 use super::{FollowError, Followed, Follower, Store, StoreError};
 use crate::{
     clock::ManualClock,

@@ -21,6 +21,8 @@ use crate::{
 const BUNDLE_BYTES_USUAL: usize = 128 << 10;
 /// Larger bundles are fetched one at a time.
 const BUNDLE_BYTES_MAX: usize = ENTRIES_BYTES_MAX as usize;
+/// Entries that are fetched together have at most so many bytes; 65,536 records have 2 MB.
+const ROUND_BYTES_MAX: usize = 128 << 20;
 
 /// A file of the log cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +60,9 @@ pub enum FetchError {
         /// Entries in it.
         found: usize,
     },
+    /// More than is kept in memory at once.
+    #[error("entries {} to {} have more than 128 MiB: they are no records", .0.start, .0.end.saturating_sub(1))]
+    TooMuch(Range<u64>),
     /// The checkpoint is not text.
     #[error("the checkpoint is not UTF-8")]
     Text,
@@ -128,16 +133,22 @@ impl Upstream {
         if range.is_empty() {
             return Ok(Fetched::default());
         }
-        let first = range.start / TILE;
-        let bundles = stream::iter(first..range.end.div_ceil(TILE))
+        let (first, end) = (range.start / TILE, range.end);
+        let mut fetched = stream::iter(first..end.div_ceil(TILE))
             .map(|index| {
-                let entries = (range.end - index * TILE).min(TILE);
+                let entries = (end - index * TILE).min(TILE);
                 let width = u16::try_from(entries).ok().and_then(TileWidth::new);
                 self.bundle(index, width.unwrap_or(TileWidth::FULL))
             })
-            .buffered(self.parallel)
-            .try_collect()
-            .await?;
+            .buffered(self.parallel);
+        let (mut bundles, mut bytes) = (Vec::new(), 0);
+        while let Some(bundle) = fetched.try_next().await? {
+            bytes += bundle.len();
+            if bytes > ROUND_BYTES_MAX {
+                return Err(FetchError::TooMuch(range));
+            }
+            bundles.push(bundle);
+        }
         Ok(Fetched {
             first: first * TILE,
             bundles,

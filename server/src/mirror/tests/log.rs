@@ -27,7 +27,7 @@ use trialseal_core::{
 use super::super::{LogTrust, upstream::Upstream};
 use crate::outbound::{Outbound, Url};
 
-pub(super) const ORIGIN: &str = "notary.example/2026";
+pub(in crate::mirror) const ORIGIN: &str = "notary.example/2026";
 pub(super) const WITNESS: &str = "witness.example/w1";
 const TIME_S: u64 = 1_800_000_000;
 
@@ -177,17 +177,26 @@ impl Log {
 
     /// Trust in the log and one witness, who is the quorum.
     pub(super) fn trust(&self) -> LogTrust {
-        let (ed25519, mldsa) = keys(ORIGIN, self.seed);
-        let text = format!(
-            "[[log]]\norigin = \"{ORIGIN}\"\ned25519 = \"{}\"\nmldsa = \"{}\"\nfrom = \"2026-01-01T00:00:00Z\"\n\
-             [[witness]]\nname = \"w1\"\nvkeys = [\"{}\"]\n[policy]\nquorum = \"w1\"\n",
-            ed25519.verifier(),
-            mldsa.verifier(),
-            witness().cosignature_verifier(),
-        );
         let origin = Origin::new(ORIGIN).unwrap();
-        LogTrust::new(Trust::parse(&text).unwrap(), &origin).unwrap()
+        LogTrust::new(Trust::parse(&trust_of(self.seed)).unwrap(), &origin).unwrap()
     }
+}
+
+/// The trust file of a log with keys of this seed.
+fn trust_of(seed: u8) -> String {
+    let (ed25519, mldsa) = keys(ORIGIN, seed);
+    format!(
+        "[[log]]\norigin = \"{ORIGIN}\"\ned25519 = \"{}\"\nmldsa = \"{}\"\nfrom = \"2026-01-01T00:00:00Z\"\n\
+         [[witness]]\nname = \"w1\"\nvkeys = [\"{}\"]\n[policy]\nquorum = \"w1\"\n",
+        ed25519.verifier(),
+        mldsa.verifier(),
+        witness().cosignature_verifier(),
+    )
+}
+
+/// A trust file.
+pub(in crate::mirror) fn trust_text() -> String {
+    trust_of(7)
 }
 
 fn witness() -> Ed25519SigningKey {
