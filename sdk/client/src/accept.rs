@@ -5,13 +5,16 @@ mod batch;
 mod when;
 
 use trialseal_core::checkpoint::Origin;
+use trialseal_core::cose::CoseReceipt;
 use trialseal_core::entry::record_leaf_hash;
 use trialseal_core::hash::RecordId;
 use trialseal_core::index::{LogIndex, Sequence};
+use trialseal_core::json::{self, Value};
 use trialseal_core::receipt::{Evidence, Receipt, ReceiptRecord, ReceiptSubmission, ShownPart};
 use trialseal_core::record::Who;
 use trialseal_core::time::Instant;
 use trialseal_core::tlog_proof::TlogProof;
+use trialseal_core::trust::Level;
 use trialseal_core::verify::{CLOCK_STEP_MILLIS_MAX, FileQuery, Step, StepResult, verify};
 
 pub(crate) use batch::{Answer, Answered, ComposedParts, SealedParts, accept_batch};
@@ -21,6 +24,9 @@ use when::WhenFacts;
 use crate::checkpoints::{CheckedCheckpoint, CheckpointChecker};
 use crate::pending::OutgoingRef;
 use crate::submission::{Draft, Prepared, Subject};
+
+/// By how much this machine's clock may be behind a witness's: later times do not count otherwise.
+const CLOCK_ALLOWANCE_MILLIS: i64 = 10_000;
 
 /// A record with its verified receipt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,13 +43,17 @@ pub struct Recorded {
     pub received_at: Instant,
     /// Whether it was on record before this call.
     pub repeated: bool,
+    /// What the receipt reaches, judged by the caller's own trust. Never less than `sealed`: both
+    /// signatures of the log verify.
+    pub reached: Level,
+    /// Why not more, where more was asked for.
+    pub shortfall: Option<String>,
 }
 
 /// By whose standard an answer is judged.
 #[derive(Clone, Copy)]
 pub(crate) struct Judge<'a> {
     pub(crate) checker: &'a CheckpointChecker,
-    pub(crate) log: &'a Origin,
     pub(crate) at: Instant,
 }
 
@@ -55,9 +65,10 @@ impl Judge<'_> {
         repeated: bool,
         sent: OutgoingRef<'_>,
     ) -> Result<Recorded, String> {
+        let log = log_of(&receipt, sent)?;
         let facts = match sent {
-            OutgoingRef::Prepared(prepared) => self.of_prepared(&receipt, repeated, prepared)?,
-            OutgoingRef::Draft(draft) => self.of_draft(&receipt, repeated, draft)?,
+            OutgoingRef::Prepared(prepared) => self.of_prepared(&receipt, repeated, prepared, &log)?,
+            OutgoingRef::Draft(draft) => self.of_draft(&receipt, repeated, draft, &log)?,
         };
         let record = receipt.record().leaves().root();
         let leaf = record_leaf_hash(&record);
@@ -77,8 +88,9 @@ impl Judge<'_> {
                 .split_once("\n\n")
                 .map(|(_, note)| note)
                 .unwrap_or_default();
-            self.log_signed(note, facts.received_at)?;
+            self.log_signed(note, facts.received_at, &log)?;
         }
+        let reached = self.reached(&receipt);
         let receipt = match sent.manifest() {
             Some(manifest) => receipt.with_manifest(manifest),
             None => receipt,
@@ -96,7 +108,24 @@ impl Judge<'_> {
             sequence,
             received_at,
             repeated,
+            reached,
+            shortfall: None,
         })
+    }
+
+    /// What an accepted receipt reaches by this trust.
+    pub(crate) fn reached(&self, receipt: &Receipt) -> Level {
+        // Most receipts come fresh from the log alone; judging those again would cost as much as
+        // everything else.
+        if !receipt.evidence().iter().any(goes_beyond_the_log) {
+            return Level::Sealed;
+        }
+        let trust = self.checker.trust().with_drafts_allowed();
+        // A cosignature may be newer than this machine's clock.
+        let at = self.at.plus_millis(CLOCK_ALLOWANCE_MILLIS);
+        let json = receipt.clone().without_manifest().to_json_pretty();
+        let report = verify(json.as_bytes(), &trust, at, &FileQuery::None);
+        report.level.unwrap_or(Level::Sealed)
     }
 
     /// Accepts a receipt that was asked for by its place. The submission's signature may be
@@ -104,30 +133,42 @@ impl Judge<'_> {
     pub(crate) fn fetched(&self, receipt: Receipt) -> Result<Receipt, String> {
         // Whether a draft is good enough is for whoever judges the record later.
         let trust = self.checker.trust().with_drafts_allowed();
-        let report = verify(
-            receipt.to_json_pretty().as_bytes(),
-            &trust,
-            self.at,
-            &FileQuery::None,
-        );
+        let at = self.at.plus_millis(CLOCK_ALLOWANCE_MILLIS);
+        let report = verify(receipt.to_json_pretty().as_bytes(), &trust, at, &FileQuery::None);
+        // A log whose keys are valid no more is still proven where evidence shows that it signed
+        // while they were: by one element, and the others need not.
+        let log_passed = report
+            .steps
+            .iter()
+            .any(|step| step.step == Step::Log && step.result == StepResult::Passed);
         for step in report.steps {
-            let must_pass = matches!(
-                step.step,
-                Step::Parse | Step::Record | Step::Inclusion | Step::Log
-            );
+            let must_pass = match step.step {
+                Step::Parse | Step::Record | Step::Inclusion => true,
+                Step::Log => !log_passed,
+                _ => false,
+            };
             if step.result == StepResult::Failed || must_pass && step.result != StepResult::Passed {
                 return Err(format!("{}: {}", step.step, step.sentence));
             }
         }
+        for element in receipt.evidence() {
+            cose_fits(element, &receipt)?;
+        }
         Ok(receipt)
     }
 
-    fn of_prepared(&self, receipt: &Receipt, repeated: bool, sent: &Prepared) -> Result<WhenFacts, String> {
+    fn of_prepared(
+        &self,
+        receipt: &Receipt,
+        repeated: bool,
+        sent: &Prepared,
+        log: &Origin,
+    ) -> Result<WhenFacts, String> {
         let record = receipt.record();
         if record.what.shown() != Some(sent.what()) {
             return Err("record: what is not what was sent".to_owned());
         }
-        let facts = when::read(&record.when, sent.subject(), self.log)?;
+        let facts = when::read(&record.when, sent.subject(), log)?;
         let note = match receipt.submission() {
             Some(ReceiptSubmission::Note(note)) => Some(note.as_str()),
             _ => None,
@@ -146,24 +187,35 @@ impl Judge<'_> {
         Ok(facts)
     }
 
-    fn of_draft(&self, receipt: &Receipt, repeated: bool, sent: &Draft) -> Result<WhenFacts, String> {
+    fn of_draft(
+        &self,
+        receipt: &Receipt,
+        repeated: bool,
+        sent: &Draft,
+        log: &Origin,
+    ) -> Result<WhenFacts, String> {
         let record = receipt.record();
         if receipt.submission().is_some() {
             return Err("submission: the receipt of a draft has a signed note".to_owned());
         }
-        let facts = when::read(&record.when, sent.subject(), self.log)?;
+        let facts = when::read(&record.when, sent.subject(), log)?;
         composed(record, sent, repeated)?;
         unsigned(&facts)?;
         Ok(facts)
     }
 
     /// The step `log`.
-    fn log_signed(&self, note: &str, received_at: Instant) -> Result<CheckedCheckpoint, String> {
+    fn log_signed(
+        &self,
+        note: &str,
+        received_at: Instant,
+        log: &Origin,
+    ) -> Result<CheckedCheckpoint, String> {
         let checked = self
             .checker
             .check(note, self.at)
             .map_err(|problem| format!("log: {problem}"))?;
-        if checked.checkpoint.origin != *self.log {
+        if checked.checkpoint.origin != *log {
             return Err(format!(
                 "log: the checkpoint is that of {}",
                 checked.checkpoint.origin
@@ -173,6 +225,48 @@ impl Judge<'_> {
             return Err("log: the checkpoint was signed before the record was received".to_owned());
         }
         Ok(checked)
+    }
+}
+
+/// The log in which the record has to stand: the one that was signed for. A draft stands in the log
+/// that the notary writes to, which must be one that trust names.
+fn log_of(receipt: &Receipt, sent: OutgoingRef<'_>) -> Result<Origin, String> {
+    if let OutgoingRef::Prepared(prepared) = sent {
+        return Ok(prepared.text().log.clone());
+    }
+    let when = receipt.record().when.text.as_bytes();
+    let when = json::parse(when).map_err(|error| format!("parse: when: {error}"))?;
+    let log = when.get("log").and_then(Value::as_str).unwrap_or_default();
+    Origin::new(log).map_err(|error| format!("record: when.log: {error}"))
+}
+
+/// Whether an element holds anything but the log's two signatures.
+fn goes_beyond_the_log(element: &Evidence) -> bool {
+    let lines = TlogProof::parse(&element.proof).map_or(0, |proof| proof.checkpoint.lines().len());
+    lines > 2 || !element.timestamps.is_empty()
+}
+
+/// Whether a COSE receipt, where there is one, is about the same entry and tree. Its signature is for
+/// its readers to verify: trust files do not name its key.
+fn cose_fits(element: &Evidence, receipt: &Receipt) -> Result<(), String> {
+    if element.cose().is_none() {
+        return Ok(());
+    }
+    let bytes = element.cose_bytes().ok_or("cose: it is not base64")?;
+    let cose = CoseReceipt::parse(&bytes).map_err(|error| format!("cose: {error}"))?;
+    let leaf = record_leaf_hash(&receipt.record().leaves().root());
+    let proof = TlogProof::parse(&element.proof).map_err(|error| format!("inclusion: {error}"))?;
+    let checkpoint = proof
+        .verify(leaf)
+        .map_err(|error| format!("inclusion: {error}"))?;
+    let same = cose.index() == proof.index
+        && cose.size() == checkpoint.size
+        && cose.header().issuer == checkpoint.origin.as_str()
+        && cose.root(leaf).is_ok_and(|root| root == checkpoint.root);
+    if same {
+        Ok(())
+    } else {
+        Err("cose: it is about another entry or tree than the proof beside it".to_owned())
     }
 }
 

@@ -1,5 +1,6 @@
 //! The client of a notary.
 
+mod levels;
 mod list;
 mod retry;
 mod status;
@@ -18,6 +19,7 @@ use trialseal_core::time::Instant;
 use trialseal_core::trust::Trust;
 use trialseal_proto::v1;
 
+pub use levels::{SignAndSubmitError, Upgraded, Wait};
 pub use list::{ListFilter, RecordPage, RecordSummary, RegisterPage, RegisterSummary};
 pub use retry::RetryPolicy;
 pub use stream::{BATCH_MAX, StreamBroken};
@@ -69,8 +71,10 @@ impl Default for ClientOptions {
 /// A record, by one of its two names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecordPlace {
-    /// By its index in the log.
+    /// By its index in the log that the notary writes to.
     Index(LogIndex),
+    /// By its index in the log with this origin.
+    InLog(Origin, LogIndex),
     /// By its place in a register.
     Position(RegisterName, Sequence),
 }
@@ -117,7 +121,8 @@ impl Client {
         })
     }
 
-    /// The origin of the notary's log; a submission is signed for it.
+    /// The origin of the log that the notary wrote to when the client connected; a submission is
+    /// signed for it.
     #[must_use]
     pub fn log(&self) -> &Origin {
         &self.shared.log
@@ -142,8 +147,12 @@ impl Client {
     ///
     /// Each [`ClientError`] says whether something may be on record.
     pub async fn submit<'a>(&self, submission: impl Into<OutgoingRef<'a>>) -> Result<Recorded, ClientError> {
-        let sent = submission.into();
-        let request = wire::submit_request(sent);
+        self.send(submission.into(), Wait::SEALED).await
+    }
+
+    /// Sends one submission; the notary may wait for a level before it answers.
+    async fn send(&self, sent: OutgoingRef<'_>, wait: Wait) -> Result<Recorded, ClientError> {
+        let request = wire::submit_request(sent, wait);
         let shared = &self.shared;
         let answer = retry(shared.policy, &shared.endpoint, || {
             let mut notary = shared.connections.notary();
@@ -157,16 +166,25 @@ impl Client {
         receipt.map_err(|problem| ClientError::Untrusted { problem })
     }
 
-    /// A fresh receipt of a record, against the newest checkpoint, verified. It has no manifest:
+    /// A fresh receipt of a record, with the evidence that there is, verified. It has no manifest:
     /// that stays with the submitter.
     ///
     /// # Errors
     ///
     /// There is no such record, or it is not for this account, or the receipt does not verify.
     pub async fn receipt(&self, place: &RecordPlace) -> Result<Receipt, ClientError> {
-        let request = wire::receipt_request(place);
+        self.fetch(place, Wait::SEALED, self.shared.policy).await
+    }
+
+    async fn fetch(
+        &self,
+        place: &RecordPlace,
+        wait: Wait,
+        policy: RetryPolicy,
+    ) -> Result<Receipt, ClientError> {
+        let request = wire::receipt_request(place, wait);
         let shared = &self.shared;
-        let answer = retry(shared.policy, &shared.endpoint, || {
+        let answer = retry(policy, &shared.endpoint, || {
             let mut notary = shared.connections.notary();
             let request = request.clone();
             async move { notary.get_receipt(request).await }
@@ -200,7 +218,6 @@ impl Client {
     fn judge(&self) -> Judge<'_> {
         Judge {
             checker: &self.shared.checker,
-            log: &self.shared.log,
             at: now(),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use trialseal_core::checkpoint::Origin;
 use trialseal_core::hash::RecordId;
 use trialseal_core::index::LogIndex;
 use trialseal_core::record::FieldViolation;
@@ -89,6 +90,14 @@ pub enum ClientError {
     /// No such record, or it is not for this account to read.
     #[error("{message}")]
     NotFound {
+        /// The notary's words.
+        message: String,
+    },
+    /// The log of the submission has ended; the notary goes on in another one. Nothing is on record.
+    #[error("{message}")]
+    LogClosed {
+        /// The log to sign for now; none where the notary named none.
+        next: Option<Origin>,
         /// The notary's words.
         message: String,
     },

@@ -30,6 +30,7 @@
 //! | build what is submitted | [`Submission`] |
 //! | submit one, many, or a stream | [`Client::submit`], [`Client::submit_many`], [`Client::submit_stream`] |
 //! | survive a crash between sending and saving | [`PendingFolder`] |
+//! | wait for witnesses and timestamps | [`Client::submit_until`], [`Client::upgrade`] |
 //! | get fresh evidence without the notary | [`mirror::refresh`] |
 //! | verify a receipt offline | [`core::verify`] |
 
@@ -51,7 +52,7 @@ pub use accept::{BatchOutcome, Recorded, RefusedSubmission, SealedRecord};
 pub use checkpoints::CheckedCheckpoint;
 pub use client::{
     BATCH_MAX, Client, ClientOptions, ListFilter, RecordPage, RecordPlace, RecordSummary, RegisterPage,
-    RegisterSummary, RetryPolicy, StreamBroken, now,
+    RegisterSummary, RetryPolicy, SignAndSubmitError, StreamBroken, Upgraded, Wait, now,
 };
 pub use error::{ClientError, SetupError};
 pub use hashing::{
@@ -64,5 +65,5 @@ pub use submission::{Draft, PrepareError, Prepared, PreparedError, Signatory, Su
 pub use token::{Token, TokenError};
 pub use trialseal_core as core;
 pub use trialseal_core::record::{Enrolment, Link};
-pub use trialseal_core::trust::Trust;
+pub use trialseal_core::trust::{Level, Trust};
 pub use trialseal_core::vocabulary::{Class, Event, Meaning, Purpose, Role, SignerKind};

@@ -199,6 +199,20 @@ impl Evidence {
         }
     }
 
+    /// The element with a COSE receipt ([`crate::cose`]) of the same entry and checkpoint.
+    #[must_use]
+    pub fn with_cose(mut self, receipt: &[u8]) -> Self {
+        self.unknown
+            .insert("cose", crate::encoding::base64_encode(receipt));
+        self
+    }
+
+    /// The COSE receipt's bytes, if the element carries one in well-formed base64.
+    #[must_use]
+    pub fn cose_bytes(&self) -> Option<Vec<u8>> {
+        crate::encoding::base64_decode(self.cose()?).ok()
+    }
+
     /// The COSE receipt (base64) that the element carries, if any.
     #[must_use]
     pub fn cose(&self) -> Option<&str> {

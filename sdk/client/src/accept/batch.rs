@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use trialseal_core::checkpoint::Origin;
 use trialseal_core::entry::record_leaf_hash;
 use trialseal_core::hash::{Hash, RecordId};
 use trialseal_core::index::LogIndex;
@@ -9,6 +10,7 @@ use trialseal_core::manifest::Manifest;
 use trialseal_core::merkle::range_proof::RangeTree;
 use trialseal_core::receipt::{ReceiptError, ReceiptPart};
 use trialseal_core::tlog_proof::format_tlog_proof;
+use trialseal_core::trust::Level;
 
 use super::{
     Evidence, Judge, Receipt, ReceiptRecord, ReceiptSubmission, Recorded, ShownPart, WhenFacts, composed,
@@ -122,6 +124,8 @@ impl SealedRecord {
             sequence,
             received_at,
             repeated: false,
+            reached: Level::Sealed,
+            shortfall: None,
         })
     }
 }
@@ -148,6 +152,8 @@ pub(crate) fn accept_batch(
             answer.outcomes.len()
         ));
     }
+    let log = answer.note.split('\n').next().unwrap_or_default();
+    let log = Origin::new(log).map_err(|error| format!("log: {error}"));
     let mut next = answer.first_index;
     let mut outcomes = Vec::with_capacity(sent.len());
     let mut unproven = Vec::with_capacity(sent.len());
@@ -163,7 +169,8 @@ pub(crate) fn accept_batch(
                 Some(BatchOutcome::Repeated(Box::new(recorded)))
             }
             Answered::Sealed(parts) => {
-                let one = sealed(judge, sent, parts)?;
+                let log = log.as_ref().map_err(String::clone)?;
+                let one = sealed(log, sent, parts)?;
                 if one.facts.index != next {
                     return Err("inclusion: the indexes of the batch do not follow each other".to_owned());
                 }
@@ -176,6 +183,7 @@ pub(crate) fn accept_batch(
     }
     let mut proven = prove(
         judge,
+        log,
         answer.first_index,
         leaves,
         unproven,
@@ -190,10 +198,14 @@ pub(crate) fn accept_batch(
         .collect())
 }
 
-fn sealed(judge: Judge<'_>, sent: Outgoing, sealed: SealedParts) -> Result<Unproven, String> {
+/// `log` is that of the checkpoint; whether trust names it is seen when that is verified.
+fn sealed(log: &Origin, sent: Outgoing, sealed: SealedParts) -> Result<Unproven, String> {
     match (sent, sealed.composed) {
         (Outgoing::Prepared(sent), None) => {
-            let facts = when::read(&sealed.when, sent.subject(), judge.log)?;
+            if sent.text().log != *log {
+                return Err(format!("log: the checkpoint is that of {log}"));
+            }
+            let facts = when::read(&sealed.when, sent.subject(), log)?;
             signed(&facts, &sent)?;
             let Prepared {
                 what,
@@ -217,7 +229,7 @@ fn sealed(judge: Judge<'_>, sent: Outgoing, sealed: SealedParts) -> Result<Unpro
             })
         }
         (Outgoing::Draft(sent), Some(ComposedParts { what, who, why })) => {
-            let facts = when::read(&sealed.when, sent.subject(), judge.log)?;
+            let facts = when::read(&sealed.when, sent.subject(), log)?;
             unsigned(&facts)?;
             let parts = ReceiptRecord::new(
                 ReceiptPart::Shown(what),
@@ -240,6 +252,7 @@ fn sealed(judge: Judge<'_>, sent: Outgoing, sealed: SealedParts) -> Result<Unpro
 
 fn prove(
     judge: Judge<'_>,
+    log: Result<Origin, String>,
     first: LogIndex,
     leaves: Vec<Hash>,
     unproven: Vec<Unproven>,
@@ -249,7 +262,7 @@ fn prove(
     let Some(latest) = unproven.iter().map(|one| one.facts.received_at).max() else {
         return Ok(Vec::new());
     };
-    let checkpoint = judge.log_signed(&note, latest)?.checkpoint;
+    let checkpoint = judge.log_signed(&note, latest, &log?)?.checkpoint;
     let tree = RangeTree::verify(first, leaves, checkpoint.size, proof, &checkpoint.root)
         .map_err(|error| format!("inclusion: {error}"))?;
     let (tree, note): (_, Arc<str>) = (Arc::new(tree), note.into());

@@ -97,7 +97,6 @@ fn accept(change: impl FnOnce(&mut Vec<Outgoing>, &mut Answer)) -> Result<Vec<Ba
     accept_batch(
         Judge {
             checker: &checker,
-            log: &log(),
             at: now(),
         },
         sent,

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
+use trialseal_core::checkpoint::Origin;
 use trialseal_core::hash::RecordId;
 use trialseal_core::index::LogIndex;
 use trialseal_core::record::FieldViolation;
@@ -115,6 +116,12 @@ fn refusal(
         },
         Code::AlreadyExists => conflict(metadata, message),
         Code::InvalidArgument if reason == "SUBMISSION_EXPIRED" => ClientError::Expired { message },
+        Code::FailedPrecondition if reason == "LOG_CLOSED" => ClientError::LogClosed {
+            next: metadata
+                .and_then(|metadata| metadata.get("next_origin"))
+                .and_then(|origin| Origin::new(origin).ok()),
+            message,
+        },
         Code::InvalidArgument | Code::OutOfRange | Code::FailedPrecondition | Code::Unimplemented => {
             ClientError::Invalid {
                 violations: violations(details),
@@ -253,6 +260,21 @@ mod tests {
             panic!()
         };
         assert_eq!((index.unwrap().get(), found.unwrap().to_hex()), (78, record));
+    }
+
+    #[test]
+    fn a_closed_log_names_the_next() {
+        let next = |metadata: &[(&str, &str)]| {
+            let error = failure(&status(Code::FailedPrecondition, "LOG_CLOSED", metadata));
+            let Failure::Final(ClientError::LogClosed { next, .. }) = error else {
+                panic!()
+            };
+            next.map(|next| next.to_string())
+        };
+        let origin = "notary.example.org/2027";
+        assert_eq!(next(&[("next_origin", origin)]).as_deref(), Some(origin));
+        assert_eq!(next(&[("next_origin", "no origin")]), None);
+        assert_eq!(next(&[]), None);
     }
 
     #[test]

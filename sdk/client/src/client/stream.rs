@@ -9,7 +9,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use trialseal_proto::v1;
 
 use super::status::{Failure, failure};
-use super::{Client, wire};
+use super::{Client, Wait, wire};
 use crate::accept::{BatchOutcome, Recorded, accept_batch};
 use crate::error::ClientError;
 use crate::pending::{Outgoing, OutgoingRef};
@@ -208,7 +208,7 @@ where
         };
         let submissions = batch
             .iter()
-            .map(|one| wire::submit_request(OutgoingRef::from(one)))
+            .map(|one| wire::submit_request(OutgoingRef::from(one), Wait::SEALED))
             .collect();
         // In flight before it is sent, so that no answer can come for what is unknown.
         if let Err(mpsc::error::SendError(batch)) = sent.send(batch).await {

@@ -243,3 +243,149 @@ async fn another_record_than_the_one_asked_for_is_refused() {
         .unwrap_err();
     assert!(matches!(error, ClientError::Untrusted { .. }));
 }
+
+/// A client that trusts a witness.
+async fn connect_witnessed() -> (FakeNotary, Client) {
+    let (notary, endpoint) = FakeNotary::start([]).await;
+    let trust = format!("{}{}", notary.trust_entry(), testing::witness_entry());
+    let trust = Trust::parse(&trust).unwrap();
+    let token = Token::from_bytes([5; 32]);
+    let client = Client::connect_with(&endpoint, &token, trust, options())
+        .await
+        .unwrap();
+    (notary, client)
+}
+
+fn witnessed(milliseconds: u64) -> Wait {
+    Wait {
+        level: Level::Witnessed,
+        up_to: Duration::from_millis(milliseconds),
+    }
+}
+
+#[tokio::test]
+async fn a_level_that_is_not_reached_delays_and_loses_nothing() {
+    let (notary, client) = connect_witnessed().await;
+    let recorded = client
+        .submit_until(&prepared(&client), witnessed(50))
+        .await
+        .unwrap();
+    assert_eq!(recorded.reached, Level::Sealed);
+    assert!(recorded.shortfall.unwrap().contains("deadline"));
+    // By that trust it is no proof yet, but nothing about it is wrong.
+    let report = verify(
+        recorded.receipt.to_json_pretty().as_bytes(),
+        client.trust(),
+        testing::now(),
+        &FileQuery::None,
+    );
+    assert_eq!(report.outcome, Outcome::Indeterminate);
+
+    notary.is_witnessed_by(0);
+    let upgraded = client.upgrade(&recorded.receipt, witnessed(0)).await.unwrap();
+    assert_eq!((upgraded.reached, upgraded.appended), (Level::Witnessed, 1));
+    assert_eq!(upgraded.shortfall, None);
+    assert_verifies(&client, &upgraded.receipt);
+    // The same checkpoint with another line is no other element.
+    assert_eq!(upgraded.receipt.evidence().len(), 1);
+    assert!(upgraded.receipt.manifest().is_some());
+    let again = client.upgrade(&upgraded.receipt, witnessed(0)).await.unwrap();
+    assert_eq!((again.appended, again.receipt), (0, upgraded.receipt.clone()));
+
+    client.submit(&prepared(&client)).await.unwrap();
+    let grown = client.upgrade(&upgraded.receipt, Wait::SEALED).await.unwrap();
+    assert_eq!((grown.appended, grown.receipt.evidence().len()), (1, 2));
+    assert_eq!(grown.receipt.evidence()[0], upgraded.receipt.evidence()[0]);
+    assert_verifies(&client, &grown.receipt);
+}
+
+#[tokio::test]
+async fn the_notary_is_asked_to_wait_but_never_longer_than_a_call_may_take() {
+    let (notary, client) = connect_witnessed().await;
+    notary.is_witnessed_by(0);
+    let sent = prepared(&client);
+    for (asked, expected) in [(700, 700), (600_000, 6_000)] {
+        let recorded = client.submit_until(&sent, witnessed(asked)).await.unwrap();
+        assert_eq!(recorded.reached, Level::Witnessed);
+        let (level, wait) = notary.asked();
+        assert_eq!(level, 2);
+        assert!((expected - 100..=expected).contains(&wait), "{wait}");
+    }
+    client.submit(&sent).await.unwrap();
+    assert_eq!(notary.asked(), (1, 0));
+}
+
+#[tokio::test]
+async fn what_the_notary_says_it_reached_is_not_believed() {
+    let (notary, client) = connect_witnessed().await;
+    // A witness that this trust does not name.
+    notary.is_witnessed_by(1);
+    let recorded = client
+        .submit_until(&prepared(&client), witnessed(20))
+        .await
+        .unwrap();
+    assert_eq!(recorded.reached, Level::Sealed);
+    let upgraded = client.upgrade(&recorded.receipt, witnessed(20)).await.unwrap();
+    assert_eq!(upgraded.reached, Level::Sealed);
+    assert!(upgraded.shortfall.is_some());
+}
+
+#[tokio::test]
+async fn evidence_of_another_record_is_never_appended() {
+    let (notary, client) = connect_witnessed().await;
+    let recorded = client.submit(&prepared(&client)).await.unwrap();
+    client.submit(&prepared(&client)).await.unwrap();
+    for fault in [
+        Fault::OtherRecord,
+        Fault::OtherKeys,
+        Fault::OtherTree,
+        Fault::ChangeWhen,
+    ] {
+        notary.next_does(fault.clone());
+        let error = client.upgrade(&recorded.receipt, Wait::SEALED).await.unwrap_err();
+        assert!(
+            matches!(error, ClientError::Untrusted { .. }),
+            "{fault:?}: {error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_closed_log_is_signed_for_again_only_where_trust_names_the_next() {
+    let (notary, client) = connect([]).await;
+    let signed = prepared(&client);
+    notary.close("notary.example.org/2027");
+    let error = client.submit(&signed).await.unwrap_err();
+    assert!(
+        matches!(&error, ClientError::LogClosed { next: Some(_), .. }),
+        "{error}"
+    );
+    assert_eq!(client.next_log(&error), None);
+    let error = client
+        .sign_and_submit(&plan(), &signatory(), Wait::SEALED)
+        .await
+        .unwrap_err();
+    assert!(matches!(
+        error,
+        SignAndSubmitError::Client(ClientError::LogClosed { .. })
+    ));
+    assert_eq!(notary.size(), 1);
+
+    let (notary, endpoint) = FakeNotary::start([]).await;
+    let old = notary.trust_entry();
+    let next = "notary.example.org/2027";
+    let later = testing::TestLog::of(Origin::new(next).unwrap(), 2).trust_entry();
+    let trust = Trust::parse(&format!("{old}{later}")).unwrap();
+    let token = Token::from_bytes([5; 32]);
+    let client = Client::connect_with(&endpoint, &token, trust, options())
+        .await
+        .unwrap();
+    notary.close(next);
+    let recorded = client
+        .sign_and_submit(&plan(), &signatory(), Wait::SEALED)
+        .await
+        .unwrap();
+    assert_verifies(&client, &recorded.receipt);
+    assert!(recorded.receipt.record().when.text.contains(next));
+    assert_eq!(notary.size(), 2);
+}

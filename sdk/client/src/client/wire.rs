@@ -1,6 +1,8 @@
 //! Between protobuf messages and the types of the core. Messages stay in this module and its
 //! neighbours.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use trialseal_core::checkpoint::Origin;
 use trialseal_core::hash::{Hash, Salt};
@@ -10,15 +12,20 @@ use trialseal_core::receipt::{
     self, Evidence, Receipt, ReceiptPart, ReceiptRecord, ReceiptSubmission, ShownPart,
 };
 use trialseal_core::record::{Scope, What};
+use trialseal_core::trust::Level;
 use trialseal_proto::v1;
 
-use super::RecordPlace;
 use super::status::refused;
+use super::{RecordPlace, Wait};
 use crate::accept::{Answer, Answered, ComposedParts, SealedParts};
 use crate::pending::OutgoingRef;
 use crate::submission::{Draft, Prepared};
 
-pub(super) fn submit_request(sent: OutgoingRef<'_>) -> v1::SubmitRequest {
+/// The notary waits no longer than this.
+const WAIT_MAX: Duration = Duration::from_secs(300);
+
+/// `wait` is how long the notary shall wait for the level.
+pub(super) fn submit_request(sent: OutgoingRef<'_>, wait: Wait) -> v1::SubmitRequest {
     use v1::submit_request::Submission;
     let submission = match sent {
         OutgoingRef::Prepared(sent) => Submission::Prepared(prepared(sent)),
@@ -26,15 +33,36 @@ pub(super) fn submit_request(sent: OutgoingRef<'_>) -> v1::SubmitRequest {
     };
     v1::SubmitRequest {
         submission: Some(submission),
-        level: 0,
-        wait: None,
+        level: level(wait.level),
+        wait: duration(wait),
     }
 }
 
-pub(super) fn receipt_request(place: &RecordPlace) -> v1::GetReceiptRequest {
+fn level(level: Level) -> i32 {
+    i32::from(match level {
+        Level::Sealed => v1::Level::Sealed,
+        Level::Witnessed => v1::Level::Witnessed,
+        Level::Timestamped => v1::Level::Timestamped,
+    })
+}
+
+/// None where there is nothing to wait for.
+fn duration(wait: Wait) -> Option<prost_types::Duration> {
+    if wait.level == Level::Sealed {
+        return None;
+    }
+    prost_types::Duration::try_from(wait.up_to.min(WAIT_MAX)).ok()
+}
+
+pub(super) fn receipt_request(place: &RecordPlace, wait: Wait) -> v1::GetReceiptRequest {
     use v1::get_receipt_request::Record;
+    let mut log = String::new();
     let record = match place {
         RecordPlace::Index(index) => Record::Index(index.get()),
+        RecordPlace::InLog(origin, index) => {
+            log = origin.to_string();
+            Record::Index(index.get())
+        }
         RecordPlace::Position(register, sequence) => Record::Position(v1::RegisterPosition {
             register: register.to_string(),
             sequence: sequence.get(),
@@ -42,9 +70,9 @@ pub(super) fn receipt_request(place: &RecordPlace) -> v1::GetReceiptRequest {
     };
     v1::GetReceiptRequest {
         record: Some(record),
-        level: 0,
-        log: String::new(),
-        wait: None,
+        level: level(wait.level),
+        log,
+        wait: duration(wait),
     }
 }
 
@@ -54,6 +82,10 @@ pub(super) fn check_place(receipt: &Receipt, place: &RecordPlace) -> Result<(), 
     let number = |key: &str| when.get(key).and_then(Value::as_unsigned);
     let same = match place {
         RecordPlace::Index(index) => number("index") == Some(index.get()),
+        RecordPlace::InLog(origin, index) => {
+            number("index") == Some(index.get())
+                && when.get("log").and_then(Value::as_str) == Some(origin.as_str())
+        }
         RecordPlace::Position(register, sequence) => {
             number("sequence") == Some(sequence.get())
                 && when.get("register").and_then(Value::as_str) == Some(register.as_str())
@@ -242,7 +274,11 @@ fn evidence(message: v1::Evidence) -> Result<Evidence, String> {
         .timestamps
         .iter()
         .map(|timestamp| timestamp.token.as_ref());
-    Ok(Evidence::with_tokens(message.proof, tokens))
+    let element = Evidence::with_tokens(message.proof, tokens);
+    Ok(match message.cose {
+        Some(cose) => element.with_cose(&cose),
+        None => element,
+    })
 }
 
 /// The answer to a batch. The error is a sentence.

@@ -9,18 +9,20 @@ use futures::{Stream, StreamExt as _};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Code, Request, Response, Status, Streaming};
+use trialseal_core::checkpoint::Origin;
 use trialseal_core::entry::record_leaf_hash;
 use trialseal_core::hash::{Hash, Salt, sha256};
 use trialseal_core::index::{LogIndex, LogSize, Sequence};
 use trialseal_core::merkle::compact_range::CompactRange;
 use trialseal_core::merkle::range_proof::RangeTree;
+use trialseal_core::note::Ed25519SigningKey;
 use trialseal_core::receipt::ShownPart;
 use trialseal_core::record::{Part, RecordLeaves, What, When};
 use trialseal_core::submission;
 use trialseal_core::tlog_proof::format_tlog_proof;
 use trialseal_proto::v1;
 
-use super::{TestLog, log, now};
+use super::{TestLog, now, witness};
 
 /// What to do wrong with the next calls.
 #[derive(Clone, Debug)]
@@ -53,6 +55,10 @@ struct State {
     last: Option<Stored>,
     faults: VecDeque<Fault>,
     calls: u32,
+    /// Who cosigns every checkpoint in receipts.
+    witness: Option<Ed25519SigningKey>,
+    /// What the last call asked to wait for.
+    asked: (i32, Option<prost_types::Duration>),
 }
 
 #[derive(Clone)]
@@ -72,6 +78,8 @@ impl FakeNotary {
             last: None,
             faults: faults.into_iter().collect(),
             calls: 0,
+            witness: None,
+            asked: (0, None),
         };
         let notary = Self {
             state: Arc::new(Mutex::new(state)),
@@ -99,6 +107,31 @@ impl FakeNotary {
         self.state.lock().unwrap().faults.push_back(fault);
     }
 
+    /// From now on a witness cosigns: the trusted one has seed 0.
+    pub(crate) fn is_witnessed_by(&self, seed: u8) {
+        self.state.lock().unwrap().witness = Some(witness(seed));
+    }
+
+    /// Goes on in another log.
+    pub(crate) fn close(&self, next: &str) {
+        let mut state = self.state.lock().unwrap();
+        state.log = TestLog::of(Origin::new(next).unwrap(), 2);
+        state.leaves.truncate(1);
+        state.by_key.clear();
+    }
+
+    /// The level and the wait of the last call, in milliseconds.
+    pub(crate) fn asked(&self) -> (i32, i64) {
+        let (level, wait) = self.state.lock().unwrap().asked;
+        let millis = wait.map_or(0, |wait| wait.seconds * 1_000 + i64::from(wait.nanos) / 1_000_000);
+        (level, millis)
+    }
+
+    /// The entry of its log in a trust file.
+    pub(crate) fn trust_entry(&self) -> String {
+        self.state.lock().unwrap().log.trust_entry()
+    }
+
     pub(crate) fn calls(&self) -> u32 {
         self.state.lock().unwrap().calls
     }
@@ -120,7 +153,7 @@ impl State {
         let what = What::parse(&prepared.what.as_ref().unwrap().text).unwrap();
         let index = self.leaves.len() as u64;
         let when = When {
-            log: log(),
+            log: self.log.origin.clone(),
             index: LogIndex::new(index).unwrap(),
             received_at: now(),
             register: what.register.clone(),
@@ -181,7 +214,11 @@ impl State {
                 let tree = self.tree();
                 TestLog::with_seed(9).checkpoint(tree.size(), tree.root())
             }
-            _ => self.checkpoint(),
+            _ => {
+                let tree = self.tree();
+                self.log
+                    .cosigned_checkpoint(tree.size(), tree.root(), self.witness.as_ref())
+            }
         };
         let proof = format_tlog_proof(index, &self.tree().path(index).unwrap(), &note);
         let mut when = stored.when.clone();
@@ -220,6 +257,13 @@ fn queue_full() -> tonic_types::Status {
     prost::Message::decode(status.details()).unwrap()
 }
 
+fn log_closed(next: &Origin) -> Status {
+    let metadata = HashMap::from([("next_origin".to_owned(), next.to_string())]);
+    let details = tonic_types::ErrorDetails::with_error_info("LOG_CLOSED", "trialseal", metadata);
+    let words = "this log is closed";
+    tonic_types::StatusExt::with_error_details(Code::FailedPrecondition, words, details)
+}
+
 fn submission_note(prepared: &v1::Prepared) -> submission::SubmissionText {
     let text = prepared.note.split_once("\n\n").unwrap().0;
     submission::SubmissionText::parse(&format!("{text}\n")).unwrap()
@@ -245,7 +289,13 @@ impl v1::notary_server::Notary for FakeNotary {
         if let Some(Fault::Refuse(status)) = fault {
             return Err(status);
         }
-        let (stored, repeated) = state.record(prepared(request.into_inner()));
+        let request = request.into_inner();
+        state.asked = (request.level, request.wait);
+        let prepared = prepared(request);
+        if submission_note(&prepared).log != state.log.origin {
+            return Err(log_closed(&state.log.origin));
+        }
+        let (stored, repeated) = state.record(prepared);
         if matches!(fault, Some(Fault::LoseAnswer)) {
             return Err(Status::new(Code::Unavailable, "the connection broke"));
         }
@@ -325,10 +375,12 @@ impl v1::notary_server::Notary for FakeNotary {
         &self,
         request: Request<v1::GetReceiptRequest>,
     ) -> Result<Response<v1::GetReceiptResponse>, Status> {
-        let Some(v1::get_receipt_request::Record::Index(index)) = request.into_inner().record else {
+        let request = request.into_inner();
+        let Some(v1::get_receipt_request::Record::Index(index)) = request.record else {
             return Err(Status::unimplemented("by index only"));
         };
         let mut state = self.state.lock().unwrap();
+        state.asked = (request.level, request.wait);
         let fault = state.fault();
         let index = if matches!(fault, Some(Fault::OtherRecord)) {
             index + 1
@@ -343,7 +395,8 @@ impl v1::notary_server::Notary for FakeNotary {
         let stored = stored.ok_or_else(|| Status::not_found("no such record"))?;
         Ok(Response::new(v1::GetReceiptResponse {
             receipt: Some(state.receipt(&stored, fault.as_ref())),
-            reached: 0,
+            // Whoever believes this is wrong: see the tests.
+            reached: v1::Level::Timestamped as i32,
         }))
     }
 

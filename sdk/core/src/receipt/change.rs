@@ -1,8 +1,10 @@
 //! Changing a receipt without touching what is hashed: more evidence, a manifest, less to see.
 
 use crate::manifest::{Manifest, ManifestError, Opening};
+use crate::note::SignatureLine;
 use crate::record::Part;
 use crate::submission;
+use crate::tlog_proof::TlogProof;
 
 use super::{
     Evidence, MAX_EVIDENCE, MAX_TIMESTAMPS, Receipt, ReceiptManifest, ReceiptPart, ReceiptSubmission,
@@ -29,35 +31,89 @@ pub enum ChangeError {
     NoSuchPath(String),
 }
 
-impl Receipt {
-    /// Appends evidence, so that what was there first is never lost. Evidence with the same proof
-    /// takes the new timestamps. Beyond 16 elements the oldest goes that is neither the first nor
-    /// the first with a timestamp.
-    pub fn append_evidence(&mut self, evidence: Evidence) {
-        let is_same = |own: &&mut Evidence| {
-            let unknown =
-                own.unknown.is_empty() || evidence.unknown.is_empty() || own.unknown == evidence.unknown;
-            own.proof == evidence.proof && unknown
+impl Evidence {
+    /// Takes in what is new in another element, if that is the same proof; tells whether anything was.
+    fn take(&mut self, other: &Self) -> Option<bool> {
+        let keys_agree = self.unknown.is_empty() || other.unknown.is_empty() || self.unknown == other.unknown;
+        let proof = widest(&self.proof, &other.proof).filter(|_| keys_agree)?;
+        let mut changed = proof != self.proof;
+        self.proof = proof.to_owned();
+        for timestamp in &other.timestamps {
+            if !self.timestamps.contains(timestamp) && self.timestamps.len() < MAX_TIMESTAMPS {
+                self.timestamps.push(timestamp.clone());
+                changed = true;
+            }
+        }
+        if self.unknown.is_empty() && !other.unknown.is_empty() {
+            self.unknown = other.unknown.clone();
+            changed = true;
+        }
+        Some(changed)
+    }
+
+    /// Whether somebody else than the log has signed the checkpoint.
+    fn has_cosignature(&self) -> bool {
+        let Ok(proof) = TlogProof::parse(&self.proof) else {
+            return false;
         };
-        if let Some(same) = self.evidence.iter_mut().find(is_same) {
-            for timestamp in evidence.timestamps {
-                if !same.timestamps.contains(&timestamp) && same.timestamps.len() < MAX_TIMESTAMPS {
-                    same.timestamps.push(timestamp);
-                }
+        let origin = proof.checkpoint.text().split('\n').next().unwrap_or_default();
+        let lines = proof.checkpoint.lines();
+        lines.iter().any(|line| line.name().as_str() != origin)
+    }
+}
+
+/// Of two proofs with the same path to the same checkpoint the one that has all signature lines of
+/// the other.
+fn widest<'a>(own: &'a str, other: &'a str) -> Option<&'a str> {
+    if own == other {
+        return Some(own);
+    }
+    let (one, two) = (TlogProof::parse(own).ok()?, TlogProof::parse(other).ok()?);
+    let same = one.extra == two.extra
+        && one.index == two.index
+        && one.path == two.path
+        && one.checkpoint.text() == two.checkpoint.text();
+    if !same {
+        return None;
+    }
+    let (one, two) = (one.checkpoint.lines(), two.checkpoint.lines());
+    let contains = |all: &[SignatureLine], some: &[SignatureLine]| some.iter().all(|line| all.contains(line));
+    if contains(two, one) {
+        Some(other)
+    } else if contains(one, two) {
+        Some(own)
+    } else {
+        None
+    }
+}
+
+impl Receipt {
+    /// Appends evidence, so that what was there first is never lost, and tells whether the receipt
+    /// changed. Evidence that is there already takes new timestamps, and new cosignatures over the
+    /// same checkpoint.
+    ///
+    /// Beyond 16 elements the oldest goes that is neither the first of all, nor the first with a
+    /// timestamp, nor the first with a cosignature. The newest always stays.
+    pub fn append_evidence(&mut self, evidence: Evidence) -> bool {
+        for own in &mut self.evidence {
+            if let Some(changed) = own.take(&evidence) {
+                return changed;
             }
-            if same.unknown.is_empty() {
-                same.unknown = evidence.unknown;
-            }
-            return;
         }
         if self.evidence.len() >= MAX_EVIDENCE {
-            let first_stamped = self.evidence.iter().position(|own| !own.timestamps.is_empty());
-            // Of 16 elements at most two are kept, so there is always one to drop.
-            if let Some(drop) = (1..self.evidence.len()).find(|index| Some(*index) != first_stamped) {
+            let first = |has: fn(&Evidence) -> bool| self.evidence.iter().position(has);
+            let kept = [
+                Some(0),
+                first(|own| !own.timestamps.is_empty()),
+                first(Evidence::has_cosignature),
+            ];
+            // Of 16 elements at most three are kept, so there is always one to drop.
+            if let Some(drop) = (0..self.evidence.len()).find(|place| !kept.contains(&Some(*place))) {
                 self.evidence.remove(drop);
             }
         }
         self.evidence.push(evidence);
+        true
     }
 
     /// The receipt with all items of its manifest.

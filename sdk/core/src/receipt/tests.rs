@@ -224,3 +224,69 @@ fn evidence_with_other_unknown_keys_is_kept_beside() {
         (2, Some("AAAA"))
     );
 }
+
+/// The folder's own proof with more signature lines, as if witnesses had cosigned.
+fn cosigned(proof: &str, witnesses: &[u8]) -> String {
+    let mut text = proof.to_owned();
+    for seed in witnesses {
+        let name = crate::note::KeyName::new(&format!("witness.example/{seed}")).unwrap();
+        let key = crate::note::Ed25519SigningKey::from_seed(name, [*seed; 32]);
+        text.push_str(&format!("{}\n", key.cosign("text\n", 1).unwrap()));
+    }
+    text
+}
+
+#[test]
+fn cosignatures_that_came_later_widen_the_element() {
+    let mut receipt = folder();
+    let bare = receipt.evidence()[0].proof.clone();
+    let append = |receipt: &mut Receipt, witnesses: &[u8]| {
+        receipt.append_evidence(Evidence::new(cosigned(&bare, witnesses)))
+    };
+    assert!(append(&mut receipt, &[1]));
+    assert!(append(&mut receipt, &[2, 1]));
+    // What is known already changes nothing.
+    assert!(!append(&mut receipt, &[2]));
+    assert!(!append(&mut receipt, &[]));
+    assert_eq!(receipt.evidence().len(), 1);
+    assert_eq!(receipt.evidence()[0].proof, cosigned(&bare, &[2, 1]));
+    // Lines are lost in neither of the two.
+    assert!(append(&mut receipt, &[1, 3]));
+    assert_eq!(receipt.evidence().len(), 2);
+}
+
+#[test]
+fn the_first_the_first_witnessed_the_first_stamped_and_the_newest_stay() {
+    let mut receipt = folder();
+    let bare = receipt.evidence()[0].proof.clone();
+    let other = |number: u8| {
+        bare.replacen(
+            "index ",
+            &format!("extra {}\nindex ", crate::encoding::base64_encode(&[number])),
+            1,
+        )
+    };
+    for number in 0..60 {
+        let element = match number {
+            5 | 20 => Evidence::new(cosigned(&other(number), &[1])),
+            9 | 30 => Evidence::with_tokens(other(number), [&[number][..]]),
+            _ => Evidence::new(other(number)),
+        };
+        assert!(receipt.append_evidence(element));
+    }
+    let proofs: Vec<&str> = receipt.evidence().iter().map(|one| one.proof.as_str()).collect();
+    assert_eq!(proofs.len(), MAX_EVIDENCE);
+    assert_eq!(proofs[..3], [&bare, &cosigned(&other(5), &[1]), &other(9)]);
+    assert_eq!(proofs[15], other(59));
+}
+
+#[test]
+fn a_cose_receipt_is_kept_to_the_byte() {
+    let mut receipt = folder();
+    let proof = receipt.evidence()[0].proof.clone();
+    assert!(receipt.append_evidence(Evidence::new(proof).with_cose(&[0xd2, 0x84])));
+    let again = Receipt::parse(receipt.to_json_pretty().as_bytes()).unwrap();
+    assert_eq!(again.evidence()[0].cose(), Some("0oQ="));
+    assert_eq!(again.evidence()[0].cose_bytes(), Some(vec![0xd2, 0x84]));
+    assert_eq!(folder().evidence()[0].cose_bytes(), None);
+}
