@@ -1,17 +1,20 @@
 //! The arguments, with examples in the help.
 
+mod evidence;
 mod submit;
 
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
+use trialseal::core::checkpoint::Origin;
 use trialseal::core::hash::RecordId;
 use trialseal::core::identifiers::{MemberId, OrganizationId, RegisterName};
 use trialseal::core::index::LogIndex;
 use trialseal::core::time::Instant;
-use trialseal::{Class, Enrolment, Event, Role, SignerKind};
+use trialseal::{Class, Enrolment, Event, Level, Role, SignerKind};
 
+pub(crate) use evidence::{Export, ExportFormat, Upgrade, level};
 pub(crate) use submit::{LinkTarget, Submit};
 
 /// Notarize clinical-trial files, and verify receipts.
@@ -45,6 +48,8 @@ pub(crate) enum Command {
     Show(Show),
     List(List),
     Get(Get),
+    Upgrade(Upgrade),
+    Export(Export),
     Status(Status),
 }
 
@@ -187,7 +192,8 @@ pub(crate) struct List {
 #[command(after_help = "\
 Examples:
   trialseal get 42 --receipt sap-v2.0.pdf.receipt.json
-  trialseal get trial:NCT04573309 3 --receipt record-3.receipt.json")]
+  trialseal get trial:NCT04573309 3 --receipt record-3.receipt.json
+  trialseal get 42 --level witnessed --deadline 60")]
 pub(crate) struct Get {
     /// The record's log index, or its register
     #[arg(value_name = "INDEX|REGISTER")]
@@ -197,6 +203,15 @@ pub(crate) struct Get {
     /// Where to save the receipt; by default record-INDEX.receipt.json
     #[arg(long, value_name = "FILE")]
     pub(crate) receipt: Option<PathBuf>,
+    /// The log of an INDEX, where it is an earlier one of this notary
+    #[arg(long, value_name = "ORIGIN", value_parser = parse::<Origin>, conflicts_with = "sequence")]
+    pub(crate) log: Option<Origin>,
+    /// Wait for this level: sealed, witnessed or timestamped
+    #[arg(long, default_value = "sealed", value_parser = level)]
+    pub(crate) level: Level,
+    /// Stop waiting after this many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub(crate) deadline: u64,
 }
 
 /// Show the notary's newest checkpoint, your account and what is pending

@@ -1,5 +1,7 @@
 //! One module a command.
 
+pub(crate) mod evidence;
+pub(crate) mod export;
 pub(crate) mod get;
 pub(crate) mod keygen;
 pub(crate) mod list;
@@ -8,6 +10,7 @@ pub(crate) mod receipt_file;
 pub(crate) mod show;
 pub(crate) mod status;
 pub(crate) mod submit;
+pub(crate) mod upgrade;
 pub(crate) mod verify;
 
 use std::future::Future;

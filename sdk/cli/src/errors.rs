@@ -70,6 +70,21 @@ pub(crate) fn client(error: ClientError) -> Ended {
             .because(cause)
             .next("Try again later."),
         ClientError::NotFound { message } => Answer::new(Exit::NotProvable, "UNKNOWN", sentence(&message)),
+        ClientError::LogClosed { next, message } => {
+            let answer = Answer::new(
+                Exit::Configuration,
+                "LOG CLOSED",
+                format!("{} Nothing is on record.", sentence(&message)),
+            );
+            let next_origin = next.map(|next| next.to_string());
+            match &next_origin {
+                Some(next) => answer.next(format!(
+                    "The trust file has to name the log {next}: ask the notary's operator for the new one, and compare its keys."
+                )),
+                None => answer,
+            }
+            .with("next_origin", next_origin)
+        }
         ClientError::Untrusted { problem } => Answer::new(
             Exit::Disproven,
             "REFUSED",
@@ -79,6 +94,13 @@ pub(crate) fn client(error: ClientError) -> Ended {
         .next("Check the trust file. If it is right, keep everything and tell the operator of the notary."),
         ClientError::Setup(error) => configuration(error.to_string()),
     })
+}
+
+/// The same for a call that records nothing.
+pub(crate) fn client_without_a_record(error: ClientError) -> Ended {
+    let mut answer = client(error);
+    answer.sentence = answer.sentence.replace(" Nothing is on record.", "");
+    answer
 }
 
 fn conflict(index: Option<LogIndex>, record: Option<RecordId>) -> Answer {

@@ -46,6 +46,8 @@ fn run(arguments: &Arguments, printer: &Printer) -> Result<Answer, Box<Answer>> 
         Command::Show(command) => commands::show::run(command, printer),
         Command::List(command) => commands::list::run(command, &config()?, printer),
         Command::Get(command) => commands::get::run(command, &config()?),
+        Command::Upgrade(command) => commands::upgrade::run(command, &config()?, printer),
+        Command::Export(command) => commands::export::run(command, printer),
         Command::Status(command) => commands::status::run(command, &config()?, printer),
     }
 }

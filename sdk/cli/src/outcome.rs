@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::{Map, Value, json};
 
-/// The exit codes of docs/cli.md.
+/// The exit codes, as the help lists them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Exit {
@@ -153,6 +153,29 @@ impl Printer {
             _ => "33",
         };
         format!("  \u{1b}[1;{colour}m{padded}\u{1b}[0m {sentence}")
+    }
+}
+
+/// `1 record`, `2 records`.
+pub(crate) fn count(number: usize, one: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{number} {one}{ending}")
+}
+
+/// How bad an end is, among several: what is disproven weighs most, what is only late least.
+pub(crate) fn severity(exit: Exit) -> u8 {
+    match exit {
+        Exit::Done => 0,
+        Exit::Pending => 1,
+        Exit::NotProvable => 2,
+        Exit::RetryIsSafe => 3,
+        Exit::Missing => 4,
+        Exit::BadInput => 5,
+        Exit::CannotWrite => 6,
+        Exit::NotAllowed => 7,
+        Exit::Configuration => 8,
+        Exit::Usage => 9,
+        Exit::Disproven => 10,
     }
 }
 

@@ -24,6 +24,18 @@ pub(crate) fn hash(files: &[FileToHash], quiet: bool) -> Result<Vec<HashedFile>,
     hashed.map_err(hashing)
 }
 
+/// Counts receipts.
+pub(crate) fn counted(number: usize, quiet: bool) -> ProgressBar {
+    if quiet || number < 2 {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::with_draw_target(Some(number as u64), ProgressDrawTarget::stderr());
+    if let Ok(style) = ProgressStyle::with_template("  {bar:30} {pos}/{len} receipts") {
+        bar.set_style(style);
+    }
+    bar
+}
+
 /// Draws on standard error, and only where that is a terminal.
 fn bar() -> ProgressBar {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());

@@ -259,11 +259,7 @@ fn cose_fits(element: &Evidence, receipt: &Receipt) -> Result<(), String> {
     let checkpoint = proof
         .verify(leaf)
         .map_err(|error| format!("inclusion: {error}"))?;
-    let same = cose.index() == proof.index
-        && cose.size() == checkpoint.size
-        && cose.header().issuer == checkpoint.origin.as_str()
-        && cose.root(leaf).is_ok_and(|root| root == checkpoint.root);
-    if same {
+    if cose.is_of(leaf, proof.index, &checkpoint) {
         Ok(())
     } else {
         Err("cose: it is about another entry or tree than the proof beside it".to_owned())

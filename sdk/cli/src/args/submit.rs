@@ -9,20 +9,23 @@ use trialseal::core::record::{Declared, Enrolment};
 use trialseal::core::submission::IdempotencyKey;
 use trialseal::core::time::{Date, Instant};
 use trialseal::core::vocabulary::{Basis, Decision, ItemUse, Rel, TransferMode};
-use trialseal::{Class, Event, Meaning, Purpose, Role};
+use trialseal::{Class, Event, Level, Meaning, Purpose, Role};
 
-use super::{enrolment, parse};
+use super::{enrolment, level, parse};
 
 /// Put files, a folder or an event on record, and save the receipt
 ///
 /// All files given make one record, unless --each. A folder's files stand in the manifest under
 /// their paths relative to it. Nothing but salted commitments is sent. The receipt is saved as
 /// FILE.receipt.json: keep it with the file, without it nobody can check the file.
+///
+/// A record is sealed when the notary answers. With --level the command waits for more; if that is not
+/// reached by the deadline the receipt is saved all the same, and the exit code is 3.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   trialseal submit sap-v2.0.pdf --register trial:NCT04573309 --class statistical-analysis-plan \\
-      --event finalised --version 2.0 --reason 'Blind review of 28 April'
+      --event finalised --version 2.0 --reason 'Blind review of 28 April' --level witnessed
   trialseal submit adam/ --register trial:NCT04573309 --class dataset --event hard-lock --version 1.0 \\
       --purpose final --role sponsor --reason 'Last query closed'
   trialseal submit 'tlf/*.rtf' --each --draft --register trial:NCT04573309 --class analysis-output \\
@@ -83,7 +86,10 @@ pub(crate) struct Submit {
     /// Until when it may be recorded; by default one day from now, at most 14
     #[arg(long, value_name = "INSTANT", value_parser = parse::<Instant>)]
     pub(crate) not_after: Option<Instant>,
-    /// Give up trying after this many seconds
+    /// Wait until the receipt reaches this level by your trust file: sealed, witnessed or timestamped
+    #[arg(long, default_value = "sealed", value_parser = level)]
+    pub(crate) level: Level,
+    /// Give up trying, and waiting for the level, after this many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     pub(crate) deadline: u64,
     #[command(flatten)]

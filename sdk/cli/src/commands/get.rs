@@ -7,15 +7,16 @@ use trialseal::core::index::{LogIndex, Sequence};
 use trialseal::core::receipt::Receipt;
 use trialseal::durable;
 
-use super::block_on;
+use super::evidence::{self, State};
 use super::receipt_file::{self, Parts};
+use super::block_on;
 use crate::args::Get;
 use crate::config::Place;
 use crate::errors::{self, Ended, bad_input};
-use crate::outcome::{Answer, Exit};
+use crate::outcome::{Answer, Exit, count};
 
-/// Seconds to wait for the notary.
-const DEADLINE_S: u64 = 30;
+/// Seconds to wait for the notary to answer at all.
+const CONNECT_S: u64 = 30;
 
 pub(crate) fn run(command: &Get, place: &Place) -> Result<Answer, Ended> {
     let config = place.read()?;
@@ -23,10 +24,14 @@ pub(crate) fn run(command: &Get, place: &Place) -> Result<Answer, Ended> {
     if let Some(path) = &command.receipt {
         durable::check_writable(path).map_err(|error| errors::cannot_write(path, &error))?;
     }
-    let fresh = block_on(async {
-        let client = config.connect(DEADLINE_S).await?;
-        client.receipt(&wanted).await.map_err(errors::client)
+    let fetched = block_on(async {
+        let client = config.connect(CONNECT_S).await?;
+        client
+            .receipt_until(&wanted, evidence::wait(command.level, command.deadline))
+            .await
+            .map_err(errors::client_without_a_record)
     })?;
+    let fresh = fetched.receipt;
     let parts = Parts::of(&fresh);
     let path = match &command.receipt {
         Some(path) => path.clone(),
@@ -41,17 +46,26 @@ pub(crate) fn run(command: &Get, place: &Place) -> Result<Answer, Ended> {
         parts.subject(),
         parts.when("register")
     );
-    let answer = Answer::new(Exit::Done, "SAVED", sentence);
+    let state = State::of(&receipt, &config.trust()?);
+    let answer = if state.level < command.level {
+        let what = format!("Record {}", parts.when("index"));
+        let why = fetched.shortfall.as_deref();
+        evidence::pending(&what, state.level, command.level, why, &path.display().to_string())
+    } else {
+        Answer::new(Exit::Done, "SAVED", sentence)
+    };
+    let answer = answer.because(format!("Level: {}. {}", state.level, state.sentence(&parts.when("received_at"))));
     let answer = match before {
         Some(_) => answer.because(format!(
-            "It now has {} evidence elements; none was lost.",
-            receipt.evidence().len()
+            "It now has {}; none was lost.",
+            count(receipt.evidence().len(), "evidence element")
         )),
         None => answer.because("It has no manifest: that stays with whoever submitted it."),
     };
     Ok(answer
         .with("receipt", path.display().to_string())
         .with("record", receipt.record().leaves().root().to_hex())
+        .with("level", state.level.as_str())
         .with("evidence", receipt.evidence().len()))
 }
 
@@ -62,9 +76,11 @@ fn wanted(command: &Get) -> Result<RecordPlace, Ended> {
             let index = command.record.parse().map_err(|_| {
                 bad_input("Name a record by its log index, or by its register and its place in it.")
             })?;
-            Ok(RecordPlace::Index(
-                LogIndex::new(index).map_err(|error| wrong(&error))?,
-            ))
+            let index = LogIndex::new(index).map_err(|error| wrong(&error))?;
+            Ok(match &command.log {
+                Some(log) => RecordPlace::InLog(log.clone(), index),
+                None => RecordPlace::Index(index),
+            })
         }
         Some(sequence) => {
             let register = command

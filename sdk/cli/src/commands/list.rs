@@ -8,7 +8,7 @@ use super::block_on;
 use crate::args::List;
 use crate::config::Place;
 use crate::errors::{self, Ended};
-use crate::outcome::{Answer, Exit, Printer};
+use crate::outcome::{Answer, Exit, Printer, count};
 
 /// Seconds to wait for the notary.
 const DEADLINE_S: u64 = 30;
@@ -39,7 +39,7 @@ async fn registers(client: &Client, printer: &Printer) -> Result<Answer, Ended> 
             break listed.log_size;
         }
     };
-    Ok(listed("registers", found, log_size.get()))
+    Ok(listed("register", found, log_size.get()))
 }
 
 async fn records(
@@ -61,11 +61,14 @@ async fn records(
             .await
             .map_err(errors::client)?;
         for one in &listed.records {
-            let version = if one.version.is_empty() { "-" } else { &one.version };
+            let version = match one.version.as_str() {
+                "" => String::new(),
+                version => format!(" {version}"),
+            };
             let signed = if one.signed { "signed" } else { "draft" };
             if !printer.is_json() {
                 printer.result(&format!(
-                    "{:>6}  record {:<9} {}  {} {version}, {}  {signed}  {}/{}",
+                    "{:>6}  record {:<9} {}  {}{version}, {}  {signed}  {}/{}",
                     one.sequence.get(),
                     one.index.get(),
                     one.received_at,
@@ -95,15 +98,15 @@ async fn records(
             break listed.log_size;
         }
     };
-    Ok(listed("records", found, log_size.get()))
+    Ok(listed("record", found, log_size.get()))
 }
 
 fn listed(what: &str, found: Vec<Value>, log_size: u64) -> Answer {
     let sentence = format!(
-        "{} {what}, as of log size {log_size}. A list is the notary's word; a receipt is proof.",
-        found.len()
+        "{}, as of log size {log_size}. A list is the notary's word; a receipt is proof.",
+        count(found.len(), what)
     );
     Answer::new(Exit::Done, "LISTED", sentence)
-        .with(what, found)
+        .with(&format!("{what}s"), found)
         .with("log_size", log_size)
 }

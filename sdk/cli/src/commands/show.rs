@@ -8,7 +8,7 @@ use trialseal::core::receipt::{Receipt, ReceiptSubmission};
 use super::receipt_file::{self, Parts};
 use crate::args::Show;
 use crate::errors::Ended;
-use crate::outcome::{Answer, Exit, Printer};
+use crate::outcome::{Answer, Exit, Printer, count};
 
 pub(crate) fn run(command: &Show, printer: &Printer) -> Result<Answer, Ended> {
     let receipt = receipt_file::read(&command.receipt)?;
@@ -64,8 +64,9 @@ fn text(receipt: &Receipt, parts: &Parts, record: &str, printer: &Printer) {
         .map(|element| element.timestamps.len())
         .sum();
     printer.result(&format!(
-        "  evidence: {} checkpoints, {stamps} timestamps",
-        receipt.evidence().len()
+        "  evidence: {}, {}",
+        count(receipt.evidence().len(), "checkpoint"),
+        count(stamps, "timestamp")
     ));
     match receipt
         .manifest()

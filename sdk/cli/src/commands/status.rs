@@ -9,7 +9,7 @@ use super::block_on;
 use crate::args::Status;
 use crate::config::Place;
 use crate::errors::{self, Ended};
-use crate::outcome::{Answer, Exit, Printer};
+use crate::outcome::{Answer, Exit, Printer, count};
 
 /// Seconds to wait for the notary.
 const DEADLINE_S: u64 = 10;
@@ -44,9 +44,14 @@ pub(crate) fn run(_command: &Status, place: &Place, printer: &Printer) -> Result
     })?;
     let (checkpoint, signed_at) = (newest.checkpoint, newest.signed_at);
     let sentence = format!(
-        "{} has {} entries, signed at {signed_at}.",
+        "{} has {} {}, signed at {signed_at}.",
         checkpoint.origin,
-        checkpoint.size.get()
+        checkpoint.size.get(),
+        if checkpoint.size.get() == 1 {
+            "entry"
+        } else {
+            "entries"
+        }
     );
     let receipts: Vec<_> = pending
         .iter()
@@ -58,7 +63,10 @@ pub(crate) fn run(_command: &Status, place: &Place, printer: &Printer) -> Result
         Answer::new(
             Exit::Pending,
             "PENDING",
-            format!("{} submissions have no saved receipt. {sentence}", pending.len()),
+            format!(
+                "{} without a saved receipt. {sentence}",
+                count(pending.len(), "submission")
+            ),
         )
         .next("Run the commands again that made them: they send the same bytes.")
     };

@@ -26,6 +26,12 @@ struct Job {
     request: Hash,
 }
 
+/// What is kept and will be sent, and what it was made from: it may have to be signed again.
+struct Waiting {
+    pending: Pending,
+    submission: Submission,
+}
+
 pub(crate) fn run(command: &Submit, place: &Place, printer: &Printer) -> Result<Answer, Ended> {
     let config = place.read()?;
     let groups = files::gather(command)?;
@@ -140,7 +146,7 @@ fn prepare(
     jobs: Vec<Job>,
     folder: &PendingFolder,
     printer: &Printer,
-) -> Result<(Vec<Pending>, usize), Ended> {
+) -> Result<(Vec<Waiting>, usize), Ended> {
     let kept = folder.list().map_err(errors::pending)?;
     let find = |request: &Hash| kept.iter().find(|one| one.request == *request).cloned();
     let found: Vec<Option<Pending>> = jobs.iter().map(|job| find(&job.request)).collect();
@@ -160,30 +166,34 @@ fn prepare(
         ));
     }
     let signatory = match (new.first(), command.draft) {
-        (Some(job), false) => Some((signatory(command, config, job, new.len(), printer)?, log(config)?)),
+        (Some(job), false) => {
+            let statement = job.submission.statement();
+            let signatory = signatory(command, config, &statement, new.len(), printer)?;
+            Some((signatory, log(config)?))
+        }
         _ => None,
     };
     let mut waiting = Vec::with_capacity(jobs.len());
     for (job, found) in jobs.into_iter().zip(found) {
+        let submission = job.submission;
         if let Some(pending) = found {
-            waiting.push(pending);
+            waiting.push(Waiting { pending, submission });
             continue;
         }
-        let submission: Outgoing = match &signatory {
-            Some((signatory, log)) => job
-                .submission
+        let outgoing: Outgoing = match &signatory {
+            Some((signatory, log)) => submission
                 .sign(signatory, log, now())
                 .map_err(errors::prepare)?
                 .into(),
-            None => job.submission.draft().map_err(errors::prepare)?.into(),
+            None => submission.draft().map_err(errors::prepare)?.into(),
         };
         let pending = Pending {
-            submission,
+            submission: outgoing,
             receipt: job.receipt,
             request: job.request,
         };
         folder.write(&pending).map_err(errors::pending)?;
-        waiting.push(pending);
+        waiting.push(Waiting { pending, submission });
     }
     Ok((waiting, resumed))
 }
@@ -208,7 +218,7 @@ fn check_place(job: &Job, command: &Submit) -> Result<(), Ended> {
 fn signatory(
     command: &Submit,
     config: &Config,
-    job: &Job,
+    statement: &str,
     count: usize,
     printer: &Printer,
 ) -> Result<Signatory, Ended> {
@@ -221,7 +231,7 @@ fn signatory(
     } else {
         String::new()
     };
-    let statement = format!("  You sign: \"{}\"{others}", job.submission.statement());
+    let statement = format!("  You sign: \"{statement}\"{others}");
     let prompt = format!("{statement} Passphrase: ");
     if command.passphrase_file.is_some() {
         printer.message(&statement);

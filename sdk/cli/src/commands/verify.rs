@@ -29,7 +29,8 @@ pub(crate) fn run(command: &Verify, config: Option<&Path>, printer: &Printer) ->
         None => Place::new(config)?.read()?.trust()?,
     };
     let at = command.at.unwrap_or_else(now);
-    for warning in trust.warnings() {
+    let warnings = trust.warnings();
+    for warning in &warnings {
         printer.message(&format!("  WARNING  {warning}"));
     }
     if !printer.is_json() {
@@ -39,10 +40,14 @@ pub(crate) fn run(command: &Verify, config: Option<&Path>, printer: &Printer) ->
         ));
     }
     let standard = Standard { command, trust, at };
-    if let [path] = command.paths.as_slice() {
-        return one(&standard, path, printer);
+    let judged = match command.paths.as_slice() {
+        [path] => one(&standard, path, printer),
+        _ => several(&standard, printer),
+    };
+    match judged {
+        Ok(answer) => Ok(answer.with("warnings", warnings)),
+        Err(ended) => Err(Box::new(ended.with("warnings", warnings))),
     }
-    several(&standard, printer)
 }
 
 /// Each path with its own receipt; the whole is as good as the worst.

@@ -4,6 +4,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
+use trialseal_core::trust::Level;
 use trialseal_core::verify::{FileQuery, Outcome, verify};
 
 use super::*;

@@ -261,7 +261,8 @@ fn log_closed(next: &Origin) -> Status {
     let metadata = HashMap::from([("next_origin".to_owned(), next.to_string())]);
     let details = tonic_types::ErrorDetails::with_error_info("LOG_CLOSED", "trialseal", metadata);
     let words = "this log is closed";
-    tonic_types::StatusExt::with_error_details(Code::FailedPrecondition, words, details)
+    use tonic_types::StatusExt as _;
+    Status::with_error_details(Code::FailedPrecondition, words, details)
 }
 
 fn submission_note(prepared: &v1::Prepared) -> submission::SubmissionText {

@@ -181,6 +181,16 @@ impl CoseReceipt {
         )?)
     }
 
+    /// Whether it is about this entry, given as its leaf hash, in the tree of this checkpoint. No
+    /// signature is looked at.
+    #[must_use]
+    pub fn is_of(&self, leaf: Hash, index: LogIndex, checkpoint: &Checkpoint) -> bool {
+        self.index == index
+            && self.size == checkpoint.size
+            && self.header.issuer == checkpoint.origin.as_str()
+            && self.root(leaf).is_ok_and(|root| root == checkpoint.root)
+    }
+
     /// What the protected header says.
     #[must_use]
     pub const fn header(&self) -> &ProtectedHeader {

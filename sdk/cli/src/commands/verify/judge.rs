@@ -283,7 +283,8 @@ fn altered(path: &str, report: &Report, story: &Story, now: &FileDigests) -> Ans
         .steps
         .iter()
         .find(|step| step.step == Step::File)
-        .map(|step| step.sentence.clone());
+        // The verdict stands before it already.
+        .map(|step| step.sentence.trim_start_matches("ALTERED: ").to_owned());
     because
         .into_iter()
         .fold(Answer::new(Exit::Disproven, "ALTERED", sentence), Answer::because)

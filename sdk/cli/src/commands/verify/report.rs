@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use trialseal::core::json::Value as Part;
 use trialseal::core::verify::{Report, Step, StepResult};
+use trialseal::Level;
 
 use crate::commands::receipt_file::{Parts, text};
 use crate::outcome::Answer;
@@ -35,13 +36,21 @@ impl Story {
         let record = format!("{short} ({}; {})", parts.subject(), parts.when("register"));
         let organization =
             text(parts.who.as_ref(), "organization").unwrap_or_else(|| "whoever gave it".to_owned());
-        let because = vec![time(report, &parts), signer(&parts)];
+        let because = vec![level(report), time(report, &parts), signer(&parts)];
         Self {
             record,
             short,
             organization,
             because,
         }
+    }
+}
+
+/// What the evidence rests on.
+fn level(report: &Report) -> String {
+    match report.level {
+        Some(Level::Sealed) | None => "Level: sealed. It rests on the notary alone.".to_owned(),
+        Some(level) => format!("Level: {level}."),
     }
 }
 
@@ -110,6 +119,10 @@ pub(super) fn with_steps(answer: Answer, report: &Report) -> Answer {
         .with("at", report.at.to_string())
         .with("trust_sha256", report.trust_fingerprint.to_hex())
         .with("level", report.level.map(|level| level.as_str()))
+        .with(
+            "independent_time",
+            report.independent_time.map(|time| time.to_string()),
+        )
         .with("record", report.record.map(|record| record.to_hex()));
     let when = report
         .receipt
