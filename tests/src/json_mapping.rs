@@ -46,7 +46,11 @@ fn evidence(evidence: &v1::Evidence) -> Value {
     let timestamps: Vec<Value> = timestamps
         .map(|one| json!({"token": base64_encode(&one.token), "type": one.r#type}))
         .collect();
-    json!({"proof": evidence.proof, "timestamps": timestamps})
+    let mut message = json!({"proof": evidence.proof, "timestamps": timestamps});
+    if let (Some(cose), Some(fields)) = (&evidence.cose, message.as_object_mut()) {
+        fields.insert("cose".to_owned(), base64_encode(cose).into());
+    }
+    message
 }
 
 fn fields<const N: usize>(fields: [(&str, Option<String>); N]) -> Value {

@@ -22,7 +22,12 @@ impl State {
     pub(crate) fn of(receipt: &Receipt, trust: &Trust) -> Self {
         let json = receipt.clone().without_manifest().to_json_pretty();
         let at = now().plus_millis(CLOCK_ALLOWANCE_MILLIS);
-        let report = verify(json.as_bytes(), &trust.with_drafts_allowed(), at, &FileQuery::None);
+        let report = verify(
+            json.as_bytes(),
+            &trust.with_drafts_allowed(),
+            at,
+            &FileQuery::None,
+        );
         Self {
             level: report.level.unwrap_or(Level::Sealed),
             independent_time: report.independent_time,

@@ -7,9 +7,9 @@ use trialseal::core::index::{LogIndex, Sequence};
 use trialseal::core::receipt::Receipt;
 use trialseal::durable;
 
+use super::block_on;
 use super::evidence::{self, State};
 use super::receipt_file::{self, Parts};
-use super::block_on;
 use crate::args::Get;
 use crate::config::Place;
 use crate::errors::{self, Ended, bad_input};
@@ -50,11 +50,21 @@ pub(crate) fn run(command: &Get, place: &Place) -> Result<Answer, Ended> {
     let answer = if state.level < command.level {
         let what = format!("Record {}", parts.when("index"));
         let why = fetched.shortfall.as_deref();
-        evidence::pending(&what, state.level, command.level, why, &path.display().to_string())
+        evidence::pending(
+            &what,
+            state.level,
+            command.level,
+            why,
+            &path.display().to_string(),
+        )
     } else {
         Answer::new(Exit::Done, "SAVED", sentence)
     };
-    let answer = answer.because(format!("Level: {}. {}", state.level, state.sentence(&parts.when("received_at"))));
+    let answer = answer.because(format!(
+        "Level: {}. {}",
+        state.level,
+        state.sentence(&parts.when("received_at"))
+    ));
     let answer = match before {
         Some(_) => answer.because(format!(
             "It now has {}; none was lost.",

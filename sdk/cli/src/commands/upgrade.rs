@@ -182,11 +182,7 @@ fn answer(run: &Run<'_>, mut ends: Vec<Answer>) -> Answer {
             exit => (exit, worst.verdict),
         });
     let documents: Vec<Value> = ends.iter().map(Answer::to_json).collect();
-    let sentence = format!(
-        "{reached} of {} are {}.",
-        count(ends.len(), "receipt"),
-        run.level
-    );
+    let sentence = format!("{reached} of {} are {}.", count(ends.len(), "receipt"), run.level);
     Answer::new(worst.0, worst.1, sentence).with("receipts", json!(documents))
 }
 

@@ -322,3 +322,58 @@ fn shown(name: &str, message: Option<v1::PreparedPart>) -> Result<ShownPart, Str
     let text = String::from_utf8(message.text.into()).map_err(|_| malformed())?;
     Ok(ShownPart { salt, text })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evidence_keeps_tokens_and_cose_to_the_byte() {
+        let message = v1::Evidence {
+            proof: "a proof".to_owned(),
+            timestamps: vec![v1::Timestamp {
+                token: Bytes::from_static(&[0x30, 0x00]),
+                r#type: "rfc3161".to_owned(),
+            }],
+            cose: Some(Bytes::from_static(&[0xd2, 0x84])),
+        };
+        let element = evidence(message.clone()).unwrap();
+        assert_eq!(element.proof, "a proof");
+        assert_eq!(element.timestamps[0].token(), Some(vec![0x30, 0x00]));
+        // As protobuf's JSON mapping has bytes, and as the receipt file does: base64.
+        assert_eq!(element.cose(), Some("0oQ="));
+        let without = v1::Evidence {
+            cose: None,
+            ..message.clone()
+        };
+        assert_eq!(evidence(without).unwrap().cose(), None);
+        let mut unknown = message;
+        unknown.timestamps[0].r#type = "other".to_owned();
+        assert!(evidence(unknown).is_err());
+    }
+
+    #[test]
+    fn levels_and_waits_on_the_wire() {
+        let witnessed = |seconds| Wait {
+            level: Level::Witnessed,
+            up_to: Duration::from_secs(seconds),
+        };
+        let place = RecordPlace::InLog(
+            Origin::new("notary.example.org/2026").unwrap(),
+            LogIndex::new(7).unwrap(),
+        );
+        let request = receipt_request(&place, witnessed(2));
+        assert_eq!(
+            (request.level, request.log.as_str()),
+            (2, "notary.example.org/2026")
+        );
+        assert_eq!(request.wait.unwrap().seconds, 2);
+        // More than the notary would wait is not asked for.
+        assert_eq!(
+            receipt_request(&place, witnessed(9_999)).wait.unwrap().seconds,
+            300
+        );
+        let request = receipt_request(&RecordPlace::Index(LogIndex::FIRST), Wait::SEALED);
+        assert_eq!((request.level, request.log.as_str(), request.wait), (1, "", None));
+    }
+}

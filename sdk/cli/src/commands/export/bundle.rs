@@ -47,7 +47,9 @@ pub(super) fn write(source: &Source, chosen: &Chosen<'_>, folder: &Path) -> Resu
     let answer = Answer::new(Exit::Done, "EXPORTED", sentence);
     let answer = match contents.has_log_keys {
         true => answer,
-        false => answer.because("No keys of the log are in it: give --trust to include those of a trust file."),
+        false => {
+            answer.because("No keys of the log are in it: give --trust to include those of a trust file.")
+        }
     };
     let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
     Ok(answer
@@ -62,10 +64,19 @@ fn collect(source: &Source, chosen: &Chosen<'_>) -> Result<(Files, Contents), En
     let mut contents = Contents::new(chosen);
     let mut files: Files = vec![
         ("receipt.json".to_owned(), source.bytes.clone()),
-        ("record.id".to_owned(), format!("{}\n", record.to_hex()).into_bytes()),
+        (
+            "record.id".to_owned(),
+            format!("{}\n", record.to_hex()).into_bytes(),
+        ),
         ("entry.bin".to_owned(), record_entry(&record).to_vec()),
-        ("record.tlog-proof".to_owned(), chosen.element.proof.clone().into_bytes()),
-        ("checkpoint.txt".to_owned(), chosen.proof.checkpoint.text().to_owned().into_bytes()),
+        (
+            "record.tlog-proof".to_owned(),
+            chosen.element.proof.clone().into_bytes(),
+        ),
+        (
+            "checkpoint.txt".to_owned(),
+            chosen.proof.checkpoint.text().to_owned().into_bytes(),
+        ),
     ];
     let parts = receipt.record();
     let when = ReceiptPart::Shown(parts.when.clone());
@@ -77,7 +88,10 @@ fn collect(source: &Source, chosen: &Chosen<'_>) -> Result<(Files, Contents), En
             }
             ReceiptPart::Withheld(leaf) => {
                 contents.withheld.push(name);
-                files.push((format!("{name}.leaf"), format!("{}\n", leaf.to_hex()).into_bytes()));
+                files.push((
+                    format!("{name}.leaf"),
+                    format!("{}\n", leaf.to_hex()).into_bytes(),
+                ));
             }
         }
     }
@@ -85,8 +99,8 @@ fn collect(source: &Source, chosen: &Chosen<'_>) -> Result<(Files, Contents), En
         contents.has_submission = true;
         files.push(("submission.note".to_owned(), note.clone().into_bytes()));
     }
-    contents.has_manifest = parts.what.shown().is_some()
-        && matches!(receipt.manifest(), Some(ReceiptManifest::All(_)));
+    contents.has_manifest =
+        parts.what.shown().is_some() && matches!(receipt.manifest(), Some(ReceiptManifest::All(_)));
     if let (Some([ed25519, mldsa]), Some(stamped)) = (chosen.log_lines(), chosen.stamped()) {
         files.push(("log-ed25519.line".to_owned(), format!("{ed25519}\n").into_bytes()));
         files.push(("log-mldsa44.line".to_owned(), format!("{mldsa}\n").into_bytes()));
@@ -143,7 +157,10 @@ fn keys(trust: &Trust, chosen: &Chosen<'_>, files: &mut Files, contents: &mut Co
             .iter()
             .map(|root| block("CERTIFICATE", root.der()))
             .collect();
-        files.push((format!("authority-{}.pem", contents.authorities), roots.into_bytes()));
+        files.push((
+            format!("authority-{}.pem", contents.authorities),
+            roots.into_bytes(),
+        ));
     }
 }
 
@@ -155,7 +172,9 @@ fn pem(key: &VerifierKey) -> Option<Vec<u8>> {
         return Some(public_key_pem(public).into_bytes());
     }
     // SEQUENCE { SEQUENCE { id-ml-dsa-44 }, BIT STRING of 1,312 bytes } (RFC 9881)
-    let mut der = vec![0x30, 0x82, 0x05, 0x32, 0x30, 0x0b, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01];
+    let mut der = vec![
+        0x30, 0x82, 0x05, 0x32, 0x30, 0x0b, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01,
+    ];
     der.extend([0x65, 0x03, 0x04, 0x03, 0x11, 0x03, 0x82, 0x05, 0x21, 0x00]);
     der.extend(public);
     Some(block("PUBLIC KEY", &der).into_bytes())
@@ -169,5 +188,8 @@ fn block(label: &str, der: &[u8]) -> String {
         .chunks(64)
         .filter_map(|line| std::str::from_utf8(line).ok())
         .collect();
-    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+    format!(
+        "-----BEGIN {label}-----\n{}\n-----END {label}-----\n",
+        lines.join("\n")
+    )
 }

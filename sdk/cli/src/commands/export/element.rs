@@ -107,7 +107,10 @@ impl<'a> Chosen<'a> {
 }
 
 fn tokens(element: &Evidence) -> impl Iterator<Item = Vec<u8>> {
-    element.timestamps.iter().filter_map(|timestamp| timestamp.token())
+    element
+        .timestamps
+        .iter()
+        .filter_map(|timestamp| timestamp.token())
 }
 
 /// Timestamped before witnessed before sealed, and the earliest of these.

@@ -171,7 +171,9 @@ fn log(contents: &Contents) -> String {
 }
 
 const LOG: &str = r#"```sh
-grep -qxF -f log-ed25519.line record.tlog-proof && echo "PASSED  the line is one of the proof"
+grep -qxF -f log-ed25519.line record.tlog-proof
+grep -qxF -f log-mldsa44.line record.tlog-proof
+echo "PASSED  the log's two lines are those of the proof"
 key() { printf '\060\052\060\005\006\003\053\145\160\003\041\000'; cut -d+ -f3- | base64 -d | tail -c 32; }
 head -n 1 log.pub | key | openssl pkey -pubin -inform DER -pubout -out key.tmp
 same "log-ed25519.pem is the key in log.pub" "$(hash < key.tmp)" "$(hash < log-ed25519.pem)"
@@ -302,7 +304,9 @@ fn left_out(contents: &Contents) -> String {
     let mut say = |sentence: &str| text.push_str(&format!("- {sentence}\n"));
     say("Which witnesses and authorities are enough, and which keys count when: the trust file says it.");
     for part in &contents.withheld {
-        say(&format!("What `{part}` says: it is withheld, and only its hash is here."));
+        say(&format!(
+            "What `{part}` says: it is withheld, and only its hash is here."
+        ));
     }
     if !contents.has_submission {
         say("The submitter's signature: it is withheld, or the record is a draft that nobody signed.");

@@ -208,11 +208,7 @@ fn failed(error: ClientError, pending: &Pending, folder: &PendingFolder) -> Ende
 
 /// Saves the receipt, then forgets what was pending: in this order, so that nothing is lost.
 /// Returns where it was saved, and what.
-fn save(
-    recorded: &Recorded,
-    pending: &Pending,
-    folder: &PendingFolder,
-) -> Result<(PathBuf, Receipt), Ended> {
+fn save(recorded: &Recorded, pending: &Pending, folder: &PendingFolder) -> Result<(PathBuf, Receipt), Ended> {
     let index = recorded.index.get();
     let (path, receipt) = merged(recorded, &pending.receipt);
     receipt_file::save(&path, &receipt).map_err(|error| {

@@ -56,7 +56,7 @@ fn unsigned(
 /// A receipt by itself.
 pub(super) fn receipt(standard: &Standard<'_>, path: &Path) -> Result<Answer, Ended> {
     let report = judged(standard, path, &FileQuery::None)?;
-    let story = Story::of(&report);
+    let story = Story::of(&report, standard.trust.require());
     if let Some(answer) = unsigned(standard, path, &report, &story)? {
         return Ok(answer);
     }
@@ -66,7 +66,7 @@ pub(super) fn receipt(standard: &Standard<'_>, path: &Path) -> Result<Answer, En
             let sentence = format!("{name} proves {}. No file was compared.", story.record);
             proven(sentence, &story)
         }
-        _ => not_provable(format!("{name} does not decide it."), &report),
+        _ => not_provable(format!("{name} does not decide it."), &story),
     });
     Ok(report::with_steps(answer, &report))
 }
@@ -94,7 +94,7 @@ pub(super) fn file(
             digests: digests.clone(),
         },
     )?;
-    let story = Story::of(&report);
+    let story = Story::of(&report, standard.trust.require());
     if let Some(answer) = unsigned(standard, receipt, &report, &story)? {
         return Ok(answer);
     }
@@ -104,13 +104,13 @@ pub(super) fn file(
             altered(&shown, &report, &story, &digests)
         }
         (Outcome::Failed, _) => {
-            refused(&report, &story).unwrap_or_else(|| not_provable(String::new(), &report))
+            refused(&report, &story).unwrap_or_else(|| not_provable(String::new(), &story))
         }
         (Outcome::Passed, _) => proven(format!("{shown} is the file of {}.", story.record), &story),
         (Outcome::Indeterminate, Some(FileVerdict::Unknown)) => unknown(&shown, &report, &story),
         (Outcome::Indeterminate, _) => not_provable(
             format!("Whether {shown} is the file of {} is not decided.", story.record),
-            &report,
+            &story,
         ),
     };
     let verdict = report.file.map_or("UNKNOWN", FileVerdict::as_str);
@@ -126,7 +126,7 @@ pub(super) fn folder(
     printer: &Printer,
 ) -> Result<Answer, Ended> {
     let report = judged(standard, receipt, &FileQuery::None)?;
-    let story = Story::of(&report);
+    let story = Story::of(&report, standard.trust.require());
     if let Some(answer) = unsigned(standard, receipt, &report, &story)? {
         return Ok(answer);
     }
@@ -134,7 +134,7 @@ pub(super) fn folder(
         return Ok(report::with_steps(answer, &report));
     }
     let Some(opening) = &report.opening else {
-        return Ok(report::with_steps(no_salts(&report, &story), &report));
+        return Ok(report::with_steps(no_salts(&story), &report));
     };
     let listing = list_folder(path).map_err(hashing)?;
     for link in &listing.others {
@@ -194,7 +194,7 @@ fn compared(standard: &Standard<'_>, entries: &[FolderEntry], report: &Report, s
                 "Whether these are the files of {} is not decided: {counts}.",
                 story.record
             ),
-            report,
+            story,
         );
     }
     proven(
@@ -258,11 +258,9 @@ fn proven(sentence: String, story: &Story) -> Answer {
         .fold(answer, |answer, one| answer.because(one.clone()))
 }
 
-fn not_provable(sentence: String, report: &Report) -> Answer {
+fn not_provable(sentence: String, story: &Story) -> Answer {
     let answer = Answer::new(Exit::NotProvable, "NOT PROVABLE", sentence);
-    report::open_questions(report)
-        .into_iter()
-        .fold(answer, Answer::because)
+    story.open.iter().cloned().fold(answer, Answer::because)
 }
 
 fn altered(path: &str, report: &Report, story: &Story, now: &FileDigests) -> Answer {
@@ -292,27 +290,31 @@ fn altered(path: &str, report: &Report, story: &Story, now: &FileDigests) -> Ans
 
 fn unknown(path: &str, report: &Report, story: &Story) -> Answer {
     if report.opening.is_none() {
-        return no_salts(report, story);
+        return no_salts(story);
     }
     let sentence = format!(
         "Whether {path} belongs to {} is not shown by this receipt.",
         story.record
     );
     let answer = Answer::new(Exit::NotProvable, "UNKNOWN", sentence);
-    report::open_questions(report)
-        .into_iter()
+    story
+        .open
+        .iter()
+        .cloned()
         .fold(answer, Answer::because)
         .next("If the file has another name now, give its path on record: --item PATH.")
 }
 
-fn no_salts(report: &Report, story: &Story) -> Answer {
+fn no_salts(story: &Story) -> Answer {
     let answer = Answer::new(
         Exit::NotProvable,
         "NO SALTS",
         "This receipt has no manifest: the file cannot be compared.",
     );
-    report::open_questions(report)
-        .into_iter()
+    story
+        .open
+        .iter()
+        .cloned()
         .fold(answer, Answer::because)
         .next(format!(
             "Ask {} for the receipt with manifest.",

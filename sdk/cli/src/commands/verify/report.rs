@@ -1,9 +1,9 @@
 //! What a report says in words, and for machines.
 
 use serde_json::{Value, json};
+use trialseal::Level;
 use trialseal::core::json::Value as Part;
 use trialseal::core::verify::{Report, Step, StepResult};
-use trialseal::Level;
 
 use crate::commands::receipt_file::{Parts, text};
 use crate::outcome::Answer;
@@ -18,10 +18,14 @@ pub(super) struct Story {
     pub(super) organization: String,
     /// When and by whom.
     pub(super) because: Vec<String>,
+    /// What was asked for and not decided.
+    pub(super) open: Vec<String>,
 }
 
 impl Story {
-    pub(super) fn of(report: &Report) -> Self {
+    /// `require` is what the trust file asks for.
+    pub(super) fn of(report: &Report, require: Level) -> Self {
+        let open = open_questions(report, require);
         let Some(receipt) = &report.receipt else {
             let unknown = "a record that cannot be read".to_owned();
             return Self {
@@ -29,6 +33,7 @@ impl Story {
                 short: unknown,
                 organization: "whoever gave it".to_owned(),
                 because: Vec::new(),
+                open,
             };
         };
         let parts = Parts::of(receipt);
@@ -42,6 +47,7 @@ impl Story {
             short,
             organization,
             because,
+            open,
         }
     }
 }
@@ -84,14 +90,25 @@ fn signer(parts: &Parts) -> String {
     }
 }
 
-/// What was asked for and not decided.
-pub(super) fn open_questions(report: &Report) -> Vec<String> {
+/// What was asked for and not decided. Of steps that are judged for each evidence element, only those
+/// that no element passed.
+fn open_questions(report: &Report, require: Level) -> Vec<String> {
+    let asked = |step| match step {
+        Step::Witnesses => require >= Level::Witnessed,
+        Step::Timestamps => require >= Level::Timestamped,
+        // A receipt by itself has no file that could be compared.
+        Step::File => report.file.is_some(),
+        _ => true,
+    };
+    let passed = |step| {
+        let mut steps = report.steps.iter();
+        steps.any(|one| one.step == step && one.result == StepResult::Passed)
+    };
     let undecided = |result| matches!(result, StepResult::Indeterminate | StepResult::NotChecked);
-    let asked = |step| !matches!(step, Step::Witnesses | Step::Timestamps);
     let open = report
         .steps
         .iter()
-        .filter(|step| undecided(step.result) && asked(step.step));
+        .filter(|one| undecided(one.result) && asked(one.step) && !passed(one.step));
     open.map(|step| format!("{}: {}", step.step, step.sentence))
         .collect()
 }
