@@ -346,6 +346,14 @@ impl Notary {
     }
 }
 
+/// A witness that never cosigns.
+fn second_witness() -> String {
+    let name = KeyName::new("witness.example/w2").unwrap();
+    Ed25519SigningKey::from_seed(name, [5; 32])
+        .cosignature_verifier()
+        .to_string()
+}
+
 const TSA: &str = "\
 [tsa]
 default_tsa = stamper
@@ -397,13 +405,62 @@ fn witnesses_and_timestamps_are_verified_with_stock_tools_alone() {
         return;
     }
     let notary = Notary::new();
+    // The token's time is a second later than it was made: so exact does the authority claim to be.
+    let later = now().plus_millis(60_000).to_string();
     let output = trialseal(
         notary.folder.path(),
-        &["verify", "a.receipt.json", "--trust", "trust.toml", "--json"],
+        &[
+            "verify",
+            "a.receipt.json",
+            "--trust",
+            "trust.toml",
+            "--json",
+            "--at",
+            &later,
+        ],
     );
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["verdict"], "PROVEN", "{report}");
     assert_eq!(report["level"], "timestamped");
+
+    // Without the quorum it is said what is missing; so is a quorum that proves little.
+    let second = format!(
+        "[[witness]]\nname = \"w2\"\nvkeys = [\"{}\"]\n\
+         [[group]]\nname = \"any\"\nof = 1\nmembers = [\"w1\", \"w2\"]\n[policy]\nquorum = \"any\"",
+        second_witness()
+    );
+    let weak = fs::read_to_string(notary.path("trust.toml")).unwrap();
+    let weak = weak.replace("[policy]\nquorum = \"w1\"", &second);
+    fs::write(notary.path("weak.toml"), weak).unwrap();
+    let arguments = ["verify", "a.receipt.json", "--trust", "weak.toml", "--at", &later];
+    let output = trialseal(notary.folder.path(), &arguments);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("WARNING") && stderr(&output).contains("Judged at"),
+        "{}",
+        stderr(&output)
+    );
+    assert!(
+        stdout(&output).contains("Level: timestamped."),
+        "{}",
+        stdout(&output)
+    );
+    assert!(
+        stdout(&output).contains("It existed no later than"),
+        "{}",
+        stdout(&output)
+    );
+    let arguments = [
+        "verify",
+        "a.receipt.json",
+        "--trust",
+        "weak.toml",
+        "--at",
+        "2026-01-01T00:00:00Z",
+    ];
+    let output = trialseal(notary.folder.path(), &arguments);
+    assert_eq!(output.status.code(), Some(2), "{}", stdout(&output));
+    assert!(stdout(&output).contains("witnesses: "), "{}", stdout(&output));
 
     let output = notary.export("bundle", "b");
     assert!(

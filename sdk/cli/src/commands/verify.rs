@@ -44,9 +44,15 @@ pub(crate) fn run(command: &Verify, config: Option<&Path>, printer: &Printer) ->
         [path] => one(&standard, path, printer),
         _ => several(&standard, printer),
     };
+    let warned = |mut answer: Answer| {
+        let own = answer.data.remove("warnings");
+        let own = own.and_then(|own| own.as_array().cloned()).unwrap_or_default();
+        let all: Vec<Value> = warnings.into_iter().map(Value::from).chain(own).collect();
+        answer.with("warnings", all)
+    };
     match judged {
-        Ok(answer) => Ok(answer.with("warnings", warnings)),
-        Err(ended) => Err(Box::new(ended.with("warnings", warnings))),
+        Ok(answer) => Ok(warned(answer)),
+        Err(ended) => Err(Box::new(warned(*ended))),
     }
 }
 

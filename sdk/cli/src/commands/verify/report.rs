@@ -52,12 +52,11 @@ impl Story {
     }
 }
 
-/// What the evidence rests on.
+/// What the evidence rests on, and what one should know about it.
 fn level(report: &Report) -> String {
-    match report.level {
-        Some(Level::Sealed) | None => "Level: sealed. It rests on the notary alone.".to_owned(),
-        Some(level) => format!("Level: {level}."),
-    }
+    let level = report.level.map_or("none", Level::as_str);
+    let warnings = report.warnings.iter().map(|warning| format!(" {warning}"));
+    format!("Level: {level}.{}", warnings.collect::<String>())
 }
 
 /// The notary's clock is a claim; only independent evidence bounds time.
@@ -136,6 +135,7 @@ pub(super) fn with_steps(answer: Answer, report: &Report) -> Answer {
         .with("at", report.at.to_string())
         .with("trust_sha256", report.trust_fingerprint.to_hex())
         .with("level", report.level.map(|level| level.as_str()))
+        .with("warnings", report.warnings.clone())
         .with(
             "independent_time",
             report.independent_time.map(|time| time.to_string()),
