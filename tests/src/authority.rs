@@ -399,7 +399,7 @@ mod tests {
         let trust = Trust::parse(&authority.trust("tsa")).unwrap();
         let trusted = &trust.authorities()[0];
         let check = |token: &Token| token.check(&sha256(b"a checkpoint"), Some(NONCE), trusted);
-        let mut answer = |behaviour| {
+        let answer = |behaviour| {
             authority.behave(behaviour);
             Response::parse(&ask(&authority)).map(|token| check(&token))
         };

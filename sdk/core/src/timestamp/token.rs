@@ -9,7 +9,7 @@ use super::signer::Signer;
 /// Most bytes of a token.
 pub const MAX_TOKEN_BYTES: usize = crate::receipt::MAX_TOKEN_BYTES;
 /// Most certificates that are looked at in a token.
-const CERTIFICATES_MAX: usize = 32;
+const CERTIFICATES_MAX: usize = 16;
 
 const WHAT: &str = "token";
 const ID_SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");

@@ -5,7 +5,8 @@
 
 The tokens are committed, so genTime is fixed and tests are deterministic; run this only to add one. Keys and
 certificates are for these tests and protect nothing. What each fixture shows, and what three verifiers say of it, is
-in fixtures/expected.json, written by hand.
+in fixtures/expected.json, written by hand. sigstore.* are by the timestamp-server of github.com/sigstore/timestamp-authority
+2.1.3 with its memory signer, and are not made here.
 """
 import os
 import pathlib
