@@ -2,8 +2,8 @@
 //!
 //! An authority signs the hash of a checkpoint with the log's two signature lines, so that these are
 //! known to have existed at a time that the notary does not choose. [`Query`] asks, [`Response`] reads the
-//! answer, [`Token::check`] verifies a token against an [`Authority`](crate::trust::Authority) of a trust file. Which tokens count for a
-//! receipt is judged in [`verify`](mod@crate::verify).
+//! answer, [`Token::check`] verifies a token against an [`Authority`](crate::trust::Authority) of a trust
+//! file. Which tokens count for a receipt is judged in [`verify`](mod@crate::verify).
 
 mod algorithms;
 mod certificate;
