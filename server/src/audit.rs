@@ -11,6 +11,7 @@
 //! journal.
 
 mod entry;
+mod evidence;
 mod finding;
 mod frames;
 mod inventory;
@@ -43,12 +44,14 @@ use trialseal_core::{
 pub use self::finding::{AuditError, Finding, Place};
 use self::{
     entry::Sound,
+    evidence::KeptEvidence,
     finding::{CONTRADICTION, RESTORE},
     inventory::Inventory,
     rebuild::{From, Rebuild, Totals, Witnesses},
 };
 use crate::{
     bundle,
+    evidence::Kind,
     fs::FileSystem,
     journal::FrameHeader,
     layout::{Layout, TILE},
@@ -199,6 +202,9 @@ fn begin(
             None
         };
         let inventory = Inventory::take(source)?;
+        let kept = Kind::ALL.map(|kind| KeptEvidence::take(source, kind, keys));
+        let [witnessed, timestamped] = kept;
+        let kept = [witnessed?, timestamped?];
         let snapshots = snapshots::read(source, &inventory.snapshots)?;
         let frames = frames::read(source, keys)?;
         let first = frames.first().map_or(0, |frame| frame.header.first_index);
@@ -224,6 +230,9 @@ fn begin(
         }
         let size = frames.last().map_or(0, |frame| frame.header.end_index());
         inventory.check_nothing_beyond(source, size)?;
+        for kept in &kept {
+            kept.check_nothing_beyond(size)?;
+        }
         if let Some(SignerState { checkpoint, time }) = signer
             .as_ref()
             .filter(|signer| signer.checkpoint.size.get() > size)
@@ -246,6 +255,7 @@ fn begin(
                 frames,
                 snapshots,
                 signer,
+                kept,
             },
             first,
         ));

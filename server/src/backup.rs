@@ -34,6 +34,7 @@ use crate::{
     audit::{AuditError, AuditOptions, AuditProgress, AuditReport, audit},
     bundle::BUNDLE_BYTES_MAX,
     durable::{Batch, DurableError, clean_leftovers, replace, write_new},
+    evidence::{self, KeptError},
     fs::{FileError, FileSystem, PRIVATE_DIRECTORY, PRIVATE_FILE, PUBLIC_DIRECTORY, PUBLIC_FILE},
     journal::{self, FrameHeader, JournalError},
     layout::{Layout, TILE},
@@ -139,6 +140,9 @@ pub enum BackupError {
     /// The journal cannot be read or copied.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// Kept evidence cannot be read or copied.
+    #[error(transparent)]
+    Evidence(#[from] KeptError),
     /// A file cannot be read or written.
     #[error(transparent)]
     File(#[from] FileError),
@@ -205,6 +209,8 @@ pub fn backup(
         kept: 0,
         bytes: 0,
     };
+    // Before the journal: evidence is for what is committed, so none lies beyond the journal's copy.
+    copying.evidence()?;
     let head = copying.journal_and_state()?;
     copying.immutable(&head, progress)?;
     let Copying {
@@ -286,6 +292,17 @@ struct Copying<'a> {
 }
 
 impl Copying<'_> {
+    fn evidence(&mut self) -> Result<(), BackupError> {
+        for kind in evidence::Kind::ALL {
+            let (from, to) = (self.from.evidence(kind), self.to.evidence(kind));
+            let copied = evidence::copy(&**self.fs, &from, &to, self.trusted)?;
+            self.copied += copied.files;
+            self.kept += copied.left;
+            self.bytes += copied.bytes;
+        }
+        Ok(())
+    }
+
     /// Copies the journal, and the snapshot that it continues.
     fn journal_and_state(&mut self) -> Result<Head, BackupError> {
         for _ in 0..ATTEMPTS {

@@ -135,7 +135,8 @@ fn write_temporary(
     Ok(file)
 }
 
-fn temporary_path(path: &Path) -> Result<PathBuf, FileError> {
+/// The name under which a file is written before it is renamed.
+pub(crate) fn temporary_path(path: &Path) -> Result<PathBuf, FileError> {
     match path.file_name().and_then(|name| name.to_str()) {
         Some(name) => Ok(path.with_file_name(format!("{TEMPORARY_PREFIX}{name}{TEMPORARY_SUFFIX}"))),
         None => Err(FileError::new(

@@ -1,6 +1,6 @@
 //! The HTTP edge: checkpoint, tiles and entries of the public log, health and metrics.
 
-use std::sync::Arc;
+use std::{fmt::Write as _, sync::Arc};
 
 use axum::{
     Router,
@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::get,
 };
-use trialseal_core::{checkpoint::Origin, cose::key_set, tile::TilePath};
+use trialseal_core::{checkpoint::Origin, cose::key_set, tile::TilePath, trust::Level};
 
 use crate::{notary::Notary, refusal::Refusal};
 
@@ -100,9 +100,10 @@ async fn healthz(State(notary): State<Arc<Notary>>) -> Response {
     let facts = format!(
         "size {}\npublished {}\nlisting {listing} to {}\n",
         head.size,
-        notary.published().size,
+        notary.published().head.size,
         notary.listing.followed()
     );
+    let facts = facts + &parties(&notary);
     match stopped {
         Ok(()) => ([(header::CACHE_CONTROL, FRESH)], format!("ok\n{facts}")).into_response(),
         Err(refusal) => {
@@ -110,6 +111,37 @@ async fn healthz(State(notary): State<Arc<Notary>>) -> Response {
             refused(StatusCode::SERVICE_UNAVAILABLE, text)
         }
     }
+}
+
+/// Levels, and one line for each witness and authority: who is late, and why.
+fn parties(notary: &Notary) -> String {
+    let evidence = &notary.evidence;
+    if evidence.parties.is_empty() {
+        return String::new();
+    }
+    let levels = &evidence.levels;
+    let mut text = format!(
+        "witnessed {}\ntimestamped {}\n",
+        levels.size(Level::Witnessed),
+        levels.size(Level::Timestamped)
+    );
+    for party in evidence.parties.iter() {
+        let known = party.known();
+        let (kind, name, size) = (party.kind.as_str(), &party.name, known.size);
+        let _infallible = write!(
+            text,
+            "{kind} {name} {} at {size}",
+            if known.failing.is_some() { "late" } else { "ok" }
+        );
+        if let Some(age) = known.age {
+            let _infallible = write!(text, ", {} s ago", age.as_secs());
+        }
+        if let Some(problem) = known.failing {
+            let _infallible = write!(text, ", {}", problem.as_str());
+        }
+        text.push('\n');
+    }
+    text
 }
 
 async fn metrics(State(notary): State<Arc<Notary>>) -> Response {

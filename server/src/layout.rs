@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use trialseal_core::tile::TilePath;
 
-use crate::config::Directories;
+use crate::{config::Directories, evidence};
 
 /// Log entries in one tile, entry bundle and record bundle.
 pub const TILE: u64 = 256;
@@ -59,6 +59,24 @@ impl Layout {
     #[must_use]
     pub fn generation(&self, number: u64) -> PathBuf {
         self.remembered().join(format!("{number:010}"))
+    }
+
+    /// The folder of kept evidence.
+    #[must_use]
+    pub fn all_evidence(&self) -> PathBuf {
+        self.private.join("evidence")
+    }
+
+    /// The folder of kept evidence of one kind.
+    #[must_use]
+    pub fn evidence(&self, kind: evidence::Kind) -> PathBuf {
+        self.all_evidence().join(kind.as_str())
+    }
+
+    /// What each witness has cosigned last.
+    #[must_use]
+    pub fn cosigned(&self) -> PathBuf {
+        self.all_evidence().join("cosigned")
     }
 
     /// The folder of snapshots.

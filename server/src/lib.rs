@@ -14,6 +14,7 @@ pub mod clock;
 pub mod codec;
 pub mod config;
 pub mod durable;
+pub mod evidence;
 pub mod facts;
 pub mod fs;
 pub mod http;

@@ -16,14 +16,22 @@ use std::{
 use arc_swap::ArcSwap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use trialseal_core::{
-    checkpoint::Origin, cose::CoseSigningKey, hash::RecordId, index::LogIndex, time::Instant,
+    checkpoint::{Checkpoint, Origin},
+    cose::CoseSigningKey,
+    hash::RecordId,
+    index::LogIndex,
+    time::Instant,
 };
 
-pub use self::{background::Running, prove::Proven};
+pub use self::{
+    background::Running,
+    prove::{Proof, Proven},
+};
 use crate::{
     admit::{Admission, Caller, authenticate},
     clock::Clock,
-    config::Limits,
+    config::{self, Limits},
+    evidence::{Asking, Evidence, Published, Publishing, Stamping},
     fs::FileSystem,
     layout::Layout,
     limits::OrganizationGate,
@@ -82,12 +90,14 @@ pub struct Notary {
     pub gate: OrganizationGate,
     /// The key of COSE receipts.
     pub cose: Arc<CoseSigningKey>,
+    /// Evidence of witnesses and authorities, and who waits for it.
+    pub evidence: Arc<Evidence>,
     clock: Arc<dyn Clock>,
     limits: ArcSwap<Limits>,
     queue: RwLock<Option<mpsc::Sender<Work>>>,
     records_room: Arc<Semaphore>,
     bytes_room: Arc<Semaphore>,
-    published: ArcSwap<Head>,
+    published: ArcSwap<Published>,
     free_bytes: AtomicU64,
     stopping: AtomicBool,
 }
@@ -106,6 +116,8 @@ pub struct StartOptions {
     pub cose: Arc<CoseSigningKey>,
     /// Limits.
     pub limits: Limits,
+    /// Whom to ask for evidence; none asks nobody.
+    pub evidence: Option<config::Evidence>,
     /// Counters.
     pub metrics: Arc<Metrics>,
 }
@@ -114,7 +126,7 @@ impl Notary {
     /// Starts the sequencer, the publisher and what watches them. Needs a tokio runtime.
     ///
     /// # Errors
-    /// If no thread can be started, or the signer's memory cannot be written.
+    /// If no thread can be started, the signer's memory cannot be written, or kept evidence is damaged.
     pub fn start(opened: Opened, options: StartOptions) -> Result<(Arc<Self>, Running), std::io::Error> {
         let Opened {
             sealer,
@@ -130,8 +142,16 @@ impl Notary {
             clock,
             cose,
             limits,
+            evidence,
             metrics,
         } = options;
+        let evidence = Evidence::open(&fs, &layout, evidence).map_err(std::io::Error::other)?;
+        let asking = evidence
+            .policy
+            .is_some()
+            .then(|| Asking::new(committer.signer.verifiers().map(Clone::clone)));
+        let asking = asking.transpose().map_err(std::io::Error::other)?;
+        metrics.watch_parties(&evidence.parties, &clock);
         let shared = Arc::new(Shared::default());
         let (queue, queued) = mpsc::channel(QUEUE_MESSAGES);
         let (tasks, published_tasks) = sync_mpsc::channel();
@@ -150,12 +170,13 @@ impl Notary {
             metrics: Arc::clone(&metrics),
             gate: OrganizationGate::new(&limits.organization),
             cose,
+            evidence: Arc::new(evidence),
             clock: Arc::clone(&clock),
             queue: RwLock::new(Some(queue)),
             records_room: Arc::new(Semaphore::new(limits.queue_records.get() as usize)),
             bytes_room: Arc::new(Semaphore::new(bytes_room.min(Semaphore::MAX_PERMITS))),
             limits: ArcSwap::from_pointee(limits),
-            published: ArcSwap::from_pointee(head),
+            published: ArcSwap::from_pointee(Published::unsigned(head)),
             free_bytes: AtomicU64::new(free_bytes),
             stopping: AtomicBool::new(false),
         });
@@ -165,7 +186,7 @@ impl Notary {
         let sequencer = Sequencer {
             sealer,
             committer,
-            clock,
+            clock: Arc::clone(&clock),
             view,
             publisher: tasks,
             shared: Arc::clone(&shared),
@@ -176,15 +197,21 @@ impl Notary {
             .name("publisher".to_owned())
             .spawn(move || publisher.run(&published_tasks, &publisher_shared))?;
         let (stop, stopped) = watch::channel(false);
+        let publishing = Publishing::start(
+            &notary,
+            Arc::clone(&fs),
+            layout.clone(),
+            stopped.clone(),
+            &clock,
+            asking.as_ref(),
+        );
+        let stamping = Stamping::new(&notary, stopped.clone(), &clock, asking.as_ref());
         let running = Running {
+            stamper: stamping.map(|stamping| tokio::spawn(stamping.run())),
             sequencer: tokio::spawn(sequencer.run(queued)),
             publisher,
-            announcer: tokio::spawn(Arc::clone(&notary).keep_announcing(
-                Arc::clone(&fs),
-                layout.clone(),
-                stopped.clone(),
-            )),
-            watcher: tokio::spawn(Arc::clone(&notary).watch(fs, layout, stopped)),
+            announcer: tokio::spawn(publishing.run()),
+            watcher: tokio::spawn(Arc::clone(&notary).watch(fs, layout, asking, stopped)),
             stop,
         };
         Ok((notary, running))
@@ -239,6 +266,9 @@ impl Notary {
     /// Why nothing is accepted now.
     pub fn ready(&self) -> Result<(), Refusal> {
         let limits = self.limits.load();
+        if let Some(refusal) = self.shared.evidence_against() {
+            return Err(refusal);
+        }
         if self.stopping.load(Ordering::Acquire) || self.shared.failed.load(Ordering::Acquire) {
             return Err(Refusal::Stopping);
         }
@@ -364,8 +394,18 @@ impl Notary {
 
     /// The checkpoint that is out in public: at most a second old while the log grows.
     #[must_use]
-    pub fn published(&self) -> Arc<Head> {
+    pub fn published(&self) -> Arc<Published> {
         self.published.load_full()
+    }
+
+    /// The checkpoint of this log that a head stands for.
+    #[must_use]
+    pub fn checkpoint_of(&self, head: &Head) -> Checkpoint {
+        Checkpoint {
+            origin: self.origin.clone(),
+            size: head.size,
+            root: head.root,
+        }
     }
 
     /// The record's id at an index of the committed log.

@@ -73,6 +73,14 @@ pub enum Refusal {
     /// The notary's clock stepped back.
     #[error("the notary's clock stepped back; nothing is sealed until it is right again")]
     ClockSteppedBack,
+    /// Independent clocks disagree with the notary's.
+    #[error("the notary's clock differs too much from independent time; nothing is sealed until it is right")]
+    ClockOutOfBounds,
+    /// Witnesses have seen a larger log than this.
+    #[error(
+        "witnesses have cosigned what this log does not hold; nothing is sealed until its operator has looked"
+    )]
+    RolledBack,
     /// A commit failed.
     #[error("it is not known whether the submission is on record; send the same bytes again to learn it")]
     OutcomeUnknown,
@@ -132,6 +140,8 @@ impl Refusal {
             Self::DiskFull => "DISK_FULL",
             Self::Stopping => "STOPPING",
             Self::ClockSteppedBack => "CLOCK_STEPPED_BACK",
+            Self::ClockOutOfBounds => "CLOCK_OUT_OF_BOUNDS",
+            Self::RolledBack => "ROLLED_BACK",
             Self::OutcomeUnknown => "OUTCOME_UNKNOWN",
             Self::RecordNotFound => "RECORD_NOT_FOUND",
             Self::ListingBehind(_) => "LISTING_BEHIND",
@@ -150,7 +160,7 @@ impl Refusal {
             Self::JournalFull | Self::OutcomeUnknown | Self::Stopping | Self::ListingBehind(_) => {
                 Some(Duration::from_secs(2))
             }
-            Self::DiskFull | Self::ClockSteppedBack => Some(Duration::from_secs(30)),
+            Self::DiskFull | Self::ClockSteppedBack | Self::ClockOutOfBounds => Some(Duration::from_secs(30)),
             Self::RememberedFull => Some(Duration::from_secs(600)),
             _ => None,
         }

@@ -8,6 +8,7 @@ use trialseal_core::index::LogIndex;
 use trialseal_proto::v1::{self, get_receipt_request::Record as Named, notary_server::Notary as NotaryApi};
 use zeroize::Zeroizing;
 
+mod levels;
 mod list;
 mod log;
 mod operator;
@@ -20,6 +21,7 @@ pub use log::LogService;
 pub use operator::OperatorService;
 pub use status::{DOMAIN, status};
 
+use self::levels::Wanted;
 use crate::{admit::Caller, notary::Notary, refusal::Refusal};
 
 /// What a token begins with, so that a leaked one is recognised by scanners.
@@ -52,26 +54,39 @@ impl NotaryService {
         status(refusal)
     }
 
+    async fn submitted(
+        &self,
+        metadata: &MetadataMap,
+        request: v1::SubmitRequest,
+    ) -> Result<v1::SubmitResponse, Refusal> {
+        let caller = self.caller(metadata)?;
+        let wanted = Wanted::read(request.level, request.wait.as_ref(), metadata)?;
+        submit::submit(&self.notary, caller, wanted, request).await
+    }
+
     async fn receipt(
         &self,
         metadata: &MetadataMap,
         request: v1::GetReceiptRequest,
     ) -> Result<v1::GetReceiptResponse, Refusal> {
         let caller = self.caller(metadata)?;
+        let wanted = Wanted::read(request.level, request.wait.as_ref(), metadata)?;
         let notary = Arc::clone(&self.notary);
-        let read = tokio::task::spawn_blocking(move || {
+        let find = tokio::task::spawn_blocking(move || {
             let index = match request.record {
                 Some(Named::Index(index)) => LogIndex::new(index).map_err(|_| Refusal::RecordNotFound)?,
                 Some(Named::Position(position)) => list::index_at(&notary, &caller, &position)?,
                 None => return Err(Refusal::field("record", "is missing: give index or position")),
             };
             list::check_readable(&notary, &caller, index)?;
-            receipt::receipt(&notary, &notary.prove(index)?)
+            Ok(index)
         });
-        let receipt = read.await.unwrap_or(Err(Refusal::Internal))?;
+        let index = find.await.unwrap_or(Err(Refusal::Internal))?;
+        wanted.wait(&self.notary, index).await;
+        let (receipt, reached) = submit::fresh_receipt(&self.notary, index).await?;
         Ok(v1::GetReceiptResponse {
             receipt: Some(receipt),
-            reached: 0,
+            reached: levels::wire(reached),
         })
     }
 
@@ -93,11 +108,8 @@ impl NotaryApi for NotaryService {
         &self,
         request: Request<v1::SubmitRequest>,
     ) -> Result<Response<v1::SubmitResponse>, Status> {
-        let caller = self.caller(request.metadata());
-        let answer = match caller {
-            Ok(caller) => submit::submit(&self.notary, caller, request.into_inner()).await,
-            Err(refusal) => Err(refusal),
-        };
+        let (metadata, _, request) = request.into_parts();
+        let answer = self.submitted(&metadata, request).await;
         answer
             .map(Response::new)
             .map_err(|refusal| self.refused(&refusal))

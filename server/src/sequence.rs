@@ -76,6 +76,10 @@ pub struct Shared {
     pub failed: AtomicBool,
     /// The clock stepped back too far.
     pub clock_stepped_back: AtomicBool,
+    /// Most of those who told the time lately say that the clock is wrong.
+    pub clock_out_of_bounds: AtomicBool,
+    /// Witnesses have cosigned what this log does not hold.
+    pub rolled_back: AtomicBool,
     /// Remembered submissions.
     pub remembered: AtomicU64,
     failure: Notify,
@@ -86,6 +90,18 @@ impl Shared {
     pub fn fail(&self) {
         self.failed.store(true, Ordering::Release);
         self.failure.notify_one();
+    }
+
+    /// What others know that forbids sealing.
+    #[must_use]
+    pub fn evidence_against(&self) -> Option<Refusal> {
+        if self.rolled_back.load(Ordering::Acquire) {
+            Some(Refusal::RolledBack)
+        } else if self.clock_out_of_bounds.load(Ordering::Acquire) {
+            Some(Refusal::ClockOutOfBounds)
+        } else {
+            None
+        }
     }
 
     /// Returns after [`Self::fail`]. For one caller.
@@ -371,12 +387,13 @@ impl Run {
         if behind_ms > 0 {
             self.metrics.clock_stepped_back();
         }
-        if !stepped_back {
+        let against = stepped_back.then_some(Refusal::ClockSteppedBack);
+        let Some(refusal) = against.or_else(|| self.shared.evidence_against()) else {
             return Some(now);
-        }
+        };
         for work in self.carry.drain(..) {
             // The caller may have given up; nothing to do then.
-            let _ = work.reply.send(Err(Refusal::ClockSteppedBack));
+            let _ = work.reply.send(Err(refusal.clone()));
         }
         None
     }

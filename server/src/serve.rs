@@ -20,6 +20,7 @@ use trialseal_proto::{
 use crate::{
     clock::{Clock, SystemClock},
     config::{Config, ConfigError, ServeFlags},
+    evidence::WAIT_MAX,
     fs::{FileSystem, RealFileSystem},
     http,
     journal::JournalOptions,
@@ -152,6 +153,7 @@ async fn run(
     let ended = wait_for_end(signals, flags, config, telemetry, &notary, tls.as_ref()).await;
     tracing::info!("stopping: no new calls are taken");
     stop.send_replace(true);
+    notary.evidence.levels.stop();
     let deadline = Duration::from_secs(config.limits.transport.shutdown_seconds.get());
     // An idle client may hold its connection open for ever: calls have a deadline to end.
     if tokio::time::timeout(deadline, servers.join()).await.is_err() {
@@ -183,6 +185,7 @@ async fn start(
         clock: Arc::clone(&options.clock),
         cose: Arc::clone(&options.cose),
         limits: config.limits.clone(),
+        evidence: config.evidence.clone(),
         metrics: telemetry.metrics(),
     };
     let opened = tokio::task::spawn_blocking(move || recover::open(options)).await;
@@ -289,7 +292,8 @@ fn serve_grpc(
         .http2_keepalive_timeout(Some(seconds(limits.keepalive_timeout_seconds)))
         .initial_stream_window_size(1 << 20)
         .initial_connection_window_size(4 << 20)
-        .timeout(seconds(limits.call_seconds))
+        // A caller may wait for a level beyond the time of an ordinary call.
+        .timeout(seconds(limits.call_seconds) + WAIT_MAX)
         .layer(CallSpans)
         .add_service(health_service)
         .add_service(reflection)

@@ -6,6 +6,7 @@
 
 mod export;
 mod metrics;
+mod parties;
 mod propagation;
 
 use std::sync::Arc;

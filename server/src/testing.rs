@@ -8,6 +8,7 @@
 
 mod submissions;
 mod watched;
+mod witness;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -20,6 +21,7 @@ use trialseal_core::{
 pub(crate) use self::{
     submissions::{Person, account_changes, draft, operator, signed},
     watched::{Change, Watched},
+    witness::{Does, ScriptedWitness},
 };
 use crate::{
     account_record::what_of,
@@ -174,6 +176,11 @@ impl TestLog {
 
     /// Starts the log as the program does. Needs a tokio runtime of several threads.
     pub(crate) fn serve(&self) -> Served {
+        self.serve_asking(None)
+    }
+
+    /// The same, asking witnesses and authorities.
+    pub(crate) fn serve_asking(&self, evidence: Option<crate::config::Evidence>) -> Served {
         let opened = recover::open(self.options(None)).unwrap();
         let options = StartOptions {
             origin: self.signer.origin().clone(),
@@ -185,6 +192,7 @@ impl TestLog {
                 free_bytes_min: 0,
                 ..Limits::default()
             },
+            evidence,
             metrics: Arc::new(Metrics::for_prometheus().unwrap()),
         };
         let (notary, running) = Notary::start(opened, options).unwrap();

@@ -12,6 +12,7 @@ use super::{
     finding::{AuditError, PERMISSIONS, Place, REMOVE},
 };
 use crate::{
+    evidence::Kind,
     layout::{Layout, TILE},
     state,
 };
@@ -36,13 +37,13 @@ impl Access {
 
 /// A kind of numbered file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum FileKind {
     Hashes(u8),
     Entries,
     Records,
 }
 
-impl Kind {
+impl FileKind {
     fn path(self, layout: &Layout, number: u64) -> std::path::PathBuf {
         let width = TileWidth::FULL;
         match self {
@@ -68,7 +69,7 @@ impl Kind {
 /// The newest file of each kind, and how many files there are.
 #[derive(Debug, Default)]
 pub(super) struct Inventory {
-    newest: Vec<(Kind, u64)>,
+    newest: Vec<(FileKind, u64)>,
     /// Sizes of the snapshots, ascending.
     pub(super) snapshots: Vec<u64>,
     /// Numbers of the objects of remembered submissions, ascending.
@@ -92,7 +93,7 @@ impl Inventory {
             match name.as_str() {
                 "records" => inventory.numbered(
                     source,
-                    Kind::Records,
+                    FileKind::Records,
                     &layout.private.join(name),
                     0,
                     Access::Private,
@@ -103,6 +104,7 @@ impl Inventory {
                 "snapshots" => {
                     inventory.snapshots = flat(source, &layout.snapshots(), |n| layout.snapshot(n))?
                 }
+                "evidence" => evidence(source)?,
                 _ => return Err(unexpected(&layout.private.join(name))),
             }
         }
@@ -114,8 +116,8 @@ impl Inventory {
         let directory = source.layout.public.join("tile");
         for name in source.names(&directory, Access::Public)? {
             let kind = match (name.as_str(), name.parse::<u8>()) {
-                ("entries", _) => Kind::Entries,
-                (_, Ok(level)) if level.to_string() == name && level <= 6 => Kind::Hashes(level),
+                ("entries", _) => FileKind::Entries,
+                (_, Ok(level)) if level.to_string() == name && level <= 6 => FileKind::Hashes(level),
                 _ => return Err(unexpected(&directory.join(name))),
             };
             self.numbered(source, kind, &directory.join(name), 0, Access::Public)?;
@@ -127,7 +129,7 @@ impl Inventory {
     fn numbered(
         &mut self,
         source: &Source<'_>,
-        kind: Kind,
+        kind: FileKind,
         directory: &Path,
         above: u64,
         access: Access,
@@ -213,6 +215,24 @@ fn flat(
     }
     numbers.sort_unstable();
     Ok(numbers)
+}
+
+/// Only names and permissions; what is kept is read with the log.
+fn evidence(source: &Source<'_>) -> Result<(), AuditError> {
+    let layout = source.layout;
+    for name in source.names(&layout.all_evidence(), Access::Private)? {
+        let path = layout.all_evidence().join(name);
+        if path == layout.cosigned() {
+            source.check_mode(&path, Access::Private)?;
+            continue;
+        }
+        let kind = Kind::ALL.into_iter().find(|kind| layout.evidence(*kind) == path);
+        let kind = kind.ok_or_else(|| unexpected(&path))?;
+        flat(source, &path, |size| {
+            layout.evidence(kind).join(format!("{size:016}"))
+        })?;
+    }
+    Ok(())
 }
 
 /// Only names and permissions; what segments hold is for the scan.

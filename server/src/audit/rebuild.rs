@@ -15,6 +15,7 @@ use trialseal_core::{
 use super::{
     Source,
     entry::{Content, Record, Sound},
+    evidence::KeptEvidence,
     finding::{AuditError, CONTRADICTION, Place, RESTORE},
     frames::Frame,
     snapshots::Snapshot,
@@ -36,6 +37,8 @@ pub(super) struct Witnesses {
     pub(super) snapshots: Vec<Snapshot>,
     /// What the signer remembers.
     pub(super) signer: Option<SignerState>,
+    /// Checkpoints that were witnessed, and that were timestamped.
+    pub(super) kept: [KeptEvidence; 2],
 }
 
 /// Where an entry was read.
@@ -121,6 +124,9 @@ impl<'a> Rebuild<'a> {
             self.state.remembered_mut().expire(time, size);
         }
         self.check_snapshots()?;
+        for kept in &mut self.witnesses.kept {
+            kept.check(self.source, self.edge.size().get(), || self.edge.root())?;
+        }
         self.check_signer()
     }
 

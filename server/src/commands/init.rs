@@ -124,6 +124,7 @@ impl Init {
             clock: std::sync::Arc::clone(&options.clock),
             cose: std::sync::Arc::clone(&options.cose),
             limits: config.limits.clone(),
+            evidence: None,
             metrics: std::sync::Arc::new(
                 Metrics::for_prometheus().map_err(|error| CommandError::Failed(error.to_string()))?,
             ),

@@ -8,26 +8,37 @@ use trialseal_core::{
     hash::Hash,
     index::{LogIndex, LogSize},
     merkle::{inclusion::root_from_path, nodes},
+    trust::Level,
 };
 
 use super::Notary;
 use crate::{
+    evidence::Evidenced,
     refusal::Refusal,
     stored::{StoredEntry, StoredRecord},
     view::Sealed,
 };
 
-/// A record with the proof that it is in the log; verified by the notary itself.
+/// A record with the proofs that it is in the log; verified by the notary itself.
 #[derive(Debug, Clone)]
 pub struct Proven {
     /// The record as stored.
     pub record: StoredRecord,
     /// Its log index.
     pub index: LogIndex,
+    /// One for each checkpoint, by size.
+    pub proofs: Vec<Proof>,
+    /// What these proofs reach, by the notary's own policy.
+    pub level: Level,
+}
+
+/// The way from a record to one checkpoint.
+#[derive(Debug, Clone)]
+pub struct Proof {
     /// Its audit path.
     pub path: Vec<Hash>,
-    /// The checkpoint that the path leads to.
-    pub note: Arc<str>,
+    /// The checkpoint that the path leads to, with the evidence for it.
+    pub evidenced: Arc<Evidenced>,
 }
 
 impl Notary {
@@ -49,15 +60,25 @@ impl Notary {
         };
         let path = batch.tree.path(index).ok_or(Refusal::Internal)?;
         self.verify(&record, index, &path, &batch.checkpoint)?;
+        let evidenced = Evidenced {
+            checkpoint: batch.checkpoint.clone(),
+            note: Arc::clone(&sealed.note),
+            tokens: Vec::new(),
+            cose: None,
+        };
         Ok(Proven {
             record,
             index,
-            path,
-            note: Arc::clone(&sealed.note),
+            proofs: vec![Proof {
+                path,
+                evidenced: Arc::new(evidenced),
+            }],
+            level: Level::Sealed,
         })
     }
 
-    /// A fresh proof of a record against the newest checkpoint. Blocks on the disk.
+    /// Fresh proofs of a record: against the earliest checkpoints that were witnessed and timestamped,
+    /// and against the newest that is out. Blocks on the disk.
     ///
     /// # Errors
     /// [`Refusal::RecordNotFound`], or [`Refusal::Internal`].
@@ -65,21 +86,52 @@ impl Notary {
         let Some(StoredEntry::Record(record)) = self.read(index)? else {
             return Err(Refusal::RecordNotFound);
         };
-        let head = self.view.head();
-        let path =
-            nodes::inclusion_path(index, head.size, &*self.view).map_err(|error| self.internal(&error))?;
-        let checkpoint = Checkpoint {
-            origin: self.origin.clone(),
-            size: head.size,
-            root: head.root,
-        };
-        self.verify(&record, index, &path, &checkpoint)?;
+        let (level, mut checkpoints) = self.evidence.kept_for(index);
+        let newest = self.newest_with(index);
+        match checkpoints.last_mut() {
+            // The one that is out may have cosignatures that came since.
+            Some(last) if last.checkpoint.size == newest.checkpoint.size => {
+                *last = Arc::new(Evidenced {
+                    tokens: last.tokens.clone(),
+                    ..newest
+                });
+            }
+            _ => checkpoints.push(Arc::new(newest)),
+        }
+        let mut proofs = Vec::with_capacity(checkpoints.len());
+        for evidenced in checkpoints {
+            let checkpoint = &evidenced.checkpoint;
+            let path = nodes::inclusion_path(index, checkpoint.size, &*self.view)
+                .map_err(|error| self.internal(&error))?;
+            self.verify(&record, index, &path, checkpoint)?;
+            proofs.push(Proof { path, evidenced });
+        }
         Ok(Proven {
             record,
             index,
-            path,
-            note: head.note,
+            proofs,
+            level,
         })
+    }
+
+    /// The checkpoint that is out, if it includes the entry; else the log's newest.
+    fn newest_with(&self, index: LogIndex) -> Evidenced {
+        let published = self.published();
+        if published.head.size.contains(index) {
+            return Evidenced {
+                checkpoint: self.checkpoint_of(&published.head),
+                note: Arc::clone(&published.note),
+                tokens: Vec::new(),
+                cose: published.cose.clone(),
+            };
+        }
+        let head = self.view.head();
+        Evidenced {
+            checkpoint: self.checkpoint_of(&head),
+            note: head.note,
+            tokens: Vec::new(),
+            cose: None,
+        }
     }
 
     /// Every proof is checked before it leaves; failures "should always be zero".

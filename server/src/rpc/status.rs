@@ -33,6 +33,8 @@ fn code(refusal: &Refusal) -> Code {
         | Refusal::DiskFull => Code::ResourceExhausted,
         Refusal::Stopping
         | Refusal::ClockSteppedBack
+        | Refusal::ClockOutOfBounds
+        | Refusal::RolledBack
         | Refusal::OutcomeUnknown
         | Refusal::ListingBehind(_) => Code::Unavailable,
         Refusal::RecordNotFound => Code::NotFound,

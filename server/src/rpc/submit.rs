@@ -6,10 +6,11 @@ use prost::Message as _;
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
-use trialseal_core::{hash::Hash, index::LogIndex};
+use trialseal_core::{hash::Hash, index::LogIndex, trust::Level};
 use trialseal_proto::v1;
 
 use super::{
+    levels::{self, Wanted},
     parse::{self, Submission},
     receipt::{prepared_part, receipt},
     status::{item_status, status},
@@ -34,12 +35,41 @@ const CATCH_UP_MAX: Duration = Duration::from_secs(5);
 /// How often it looks.
 const CATCH_UP_PAUSE: Duration = Duration::from_millis(5);
 
-/// Seals one submission.
+/// Seals one submission, and waits for the level that its caller wants.
 pub(crate) async fn submit(
     notary: &Arc<Notary>,
     caller: Caller,
+    wanted: Wanted,
     request: v1::SubmitRequest,
 ) -> Result<v1::SubmitResponse, Refusal> {
+    let sealing_max = Duration::from_secs(notary.limits().transport.call_seconds.get());
+    let sealed = tokio::time::timeout(sealing_max, seal(notary, caller, request)).await;
+    // From here on the call holds no room, and nothing that its organisation is counted for.
+    let (index, repeated, receipt) = match sealed.unwrap_or(Err(Refusal::OutcomeUnknown))? {
+        Answer::Sealed { sealed, position } => {
+            let proven = notary.prove_sealed(&sealed, position)?;
+            (proven.index, false, Some(receipt(notary, &proven)?))
+        }
+        Answer::Repeated(index) => (index, true, None),
+        Answer::Refused(refusal) => return Err(refusal),
+    };
+    if let Some(receipt) = receipt.filter(|_| wanted.level == Level::Sealed) {
+        return Ok(v1::SubmitResponse {
+            receipt: Some(receipt),
+            repeated,
+            reached: levels::wire(Level::Sealed),
+        });
+    }
+    wanted.wait(notary, index).await;
+    let (receipt, reached) = fresh_receipt(notary, index).await?;
+    Ok(v1::SubmitResponse {
+        receipt: Some(receipt),
+        repeated,
+        reached: levels::wire(reached),
+    })
+}
+
+async fn seal(notary: &Arc<Notary>, caller: Caller, request: v1::SubmitRequest) -> Result<Answer, Refusal> {
     notary.ready()?;
     let bytes = request.encoded_len() as u64;
     let _permit = enter(notary, &caller, 1, bytes)?;
@@ -52,37 +82,21 @@ pub(crate) async fn submit(
         admit(notary, &caller, submission)?
     };
     let room = notary.room(1, admitted.bytes() as u64)?;
-    let answer = notary
-        .submit(vec![Ok(admitted)], room)
-        .await?
-        .pop()
-        .ok_or(Refusal::Internal)?;
-    match answer {
-        Answer::Sealed { sealed, position } => {
-            let proven = notary.prove_sealed(&sealed, position)?;
-            Ok(v1::SubmitResponse {
-                receipt: Some(receipt(notary, &proven)?),
-                repeated: false,
-                reached: 0,
-            })
-        }
-        Answer::Repeated(index) => {
-            let receipt = fresh_receipt(notary, index).await?;
-            Ok(v1::SubmitResponse {
-                receipt: Some(receipt),
-                repeated: true,
-                reached: 0,
-            })
-        }
-        Answer::Refused(refusal) => Err(refusal),
-    }
+    let answers = notary.submit(vec![Ok(admitted)], room).await?.pop();
+    answers.ok_or(Refusal::Internal)
 }
 
-/// A fresh receipt for a record, read off the async threads.
-pub(crate) async fn fresh_receipt(notary: &Arc<Notary>, index: LogIndex) -> Result<v1::Receipt, Refusal> {
+/// A fresh receipt for a record and the level that it has, read off the async threads.
+pub(crate) async fn fresh_receipt(
+    notary: &Arc<Notary>,
+    index: LogIndex,
+) -> Result<(v1::Receipt, Level), Refusal> {
     let notary = Arc::clone(notary);
-    let read = tokio::task::spawn_blocking(move || receipt(&notary, &notary.prove(index)?)).await;
-    read.map_err(|_| Refusal::Internal)?
+    let read = tokio::task::spawn_blocking(move || {
+        let proven = notary.prove(index)?;
+        Ok((receipt(&notary, &proven)?, proven.level))
+    });
+    read.await.map_err(|_| Refusal::Internal)?
 }
 
 fn admit(notary: &Notary, caller: &Caller, submission: Submission) -> Result<Admitted, Refusal> {
@@ -192,7 +206,10 @@ async fn take_message(
     let permit = enter(notary, caller, count, message.encoded_len() as u64)?;
     let (admitting, by) = (Arc::clone(notary), caller.clone());
     let admitted = tokio::task::spawn_blocking(move || {
-        let admit_one = |request| admit(&admitting, &by, parse::submission(request)?);
+        let admit_one = |request: v1::SubmitRequest| {
+            only_sealed(&request)?;
+            admit(&admitting, &by, parse::submission(request)?)
+        };
         message.submissions.into_iter().map(admit_one).collect::<Vec<_>>()
     });
     let admitted = admitted.await.map_err(|_| Refusal::Internal)?;
@@ -200,6 +217,17 @@ async fn take_message(
     let records = u32::try_from(count).unwrap_or(u32::MAX);
     let room = notary.room_for_stream(records, bytes as u64).await?;
     Ok((notary.enqueue(admitted, room)?, permit))
+}
+
+/// A stream's answers come as its batches are sealed; nothing in it waits for more.
+fn only_sealed(request: &v1::SubmitRequest) -> Result<(), Refusal> {
+    match levels::read_level(request.level)? {
+        Level::Sealed => Ok(()),
+        level => Err(Refusal::field(
+            "level",
+            format!("a stream waits for no level above sealed; ask for {level} with GetReceipt"),
+        )),
+    }
 }
 
 async fn give_answers(
@@ -243,7 +271,10 @@ async fn answer_message(
                 let proven = notary.prove_sealed(&sealed, position)?;
                 v1::outcome::Outcome::Repeated(receipt(notary, &proven)?)
             }
-            Answer::Repeated(index) => v1::outcome::Outcome::Repeated(fresh_receipt(notary, index).await?),
+            Answer::Repeated(index) => {
+                let (receipt, _) = fresh_receipt(notary, index).await?;
+                v1::outcome::Outcome::Repeated(receipt)
+            }
             Answer::Refused(refusal) => {
                 notary.metrics.refused(refusal.reason());
                 v1::outcome::Outcome::Refused(item_status(&refusal))

@@ -13,6 +13,9 @@ use prometheus::{Encoder as _, TextEncoder};
 
 use super::TelemetryError;
 use super::export::resource;
+use super::parties::{self, PartyMetrics};
+use crate::clock::Clock;
+use crate::evidence::{FailureKind, Party};
 
 /// The media type of what [`Metrics::encode`] returns.
 pub const METRICS_MEDIA_TYPE: &str = prometheus::TEXT_FORMAT;
@@ -35,6 +38,7 @@ pub struct Metrics {
     batch_records: Histogram<u64>,
     commit_seconds: Histogram<f64>,
     refusals: Counter<u64>,
+    parties: PartyMetrics,
 }
 
 /// The present values. Each is independent of the others, so no ordering between them is needed.
@@ -113,6 +117,7 @@ impl Metrics {
             batch_records,
             commit_seconds,
             refusals,
+            parties: PartyMetrics::new(&meter),
         })
     }
 
@@ -168,6 +173,21 @@ impl Metrics {
     /// A request was refused. The reason is one of a fixed set, never text from a caller.
     pub fn refused(&self, reason: &'static str) {
         self.refusals.add(1, &[KeyValue::new("reason", reason)]);
+    }
+
+    /// Shows what is known of witnesses and authorities, whenever somebody asks.
+    pub fn watch_parties(&self, known: &Arc<[Arc<Party>]>, clock: &Arc<dyn Clock>) {
+        parties::observe(&self.provider.meter("trialseal"), known, clock);
+    }
+
+    /// A witness or an authority gave evidence.
+    pub fn party_answered(&self, party: &Party, took: Duration) {
+        self.parties.answered(party, took);
+    }
+
+    /// A witness or an authority gave none.
+    pub fn party_failed(&self, party: &Party, kind: FailureKind) {
+        self.parties.failed(party, kind);
     }
 
     /// A receipt's own inclusion proof did not verify. Must never happen.

@@ -1,0 +1,555 @@
+//! The publishing loop: announce a checkpoint, have it cosigned, keep it, wake those who wait.
+//!
+//! One task holds the round; one task for each witness asks it, so that a witness that hangs holds up
+//! nobody but itself. A round goes for one checkpoint until the quorum has cosigned it, until nobody
+//! is being asked any more, or until a request would have timed out; announcing goes on meanwhile.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{Notify, mpsc, watch},
+    task::JoinSet,
+    time::{Instant as Monotonic, sleep, sleep_until},
+};
+use trialseal_core::{
+    note::{SignatureLine, SignedNote, VerifierKey},
+    time::Instant,
+    trust::Level,
+};
+
+use super::{
+    Evidence, Evidenced, Kind, cosigned,
+    party::{FailureKind, Party, PartyKind},
+    witness::{Cosigned, Failed, Target, WitnessClient},
+};
+use crate::{
+    clock::Clock, config, fs::FileSystem, layout::Layout, notary::Notary, outbound::Outbound, view::LogView,
+};
+
+/// Time between two announcements while nobody waits.
+const ANNOUNCE_EVERY: Duration = Duration::from_secs(1);
+/// Pause between two rounds while somebody waits.
+const ROUND_PAUSE: Duration = Duration::from_millis(100);
+/// How long a quorum waits for the rest: most answer at nearly the same time, and what is kept is
+/// written once.
+const LINGER: Duration = Duration::from_millis(20);
+/// How often what witnesses cosigned last is written down.
+const SAVE_EVERY: Duration = Duration::from_secs(10);
+/// Pauses before a witness that failed is asked again; jittered.
+const BACKOFF_MIN: Duration = Duration::from_millis(200);
+/// See [`BACKOFF_MIN`].
+const BACKOFF_MAX: Duration = Duration::from_secs(10);
+/// Answers that may wait to be taken.
+const ANSWERS: usize = 64;
+
+/// What a witness answered for a checkpoint.
+#[derive(Debug)]
+struct Answer {
+    /// Its place in the policy's list.
+    witness: usize,
+    /// Size of the checkpoint that it was asked for.
+    size: u64,
+    /// Its cosignature, if it gave one.
+    cosigned: Option<Cosigned>,
+}
+
+/// One checkpoint on its way to a quorum.
+struct Round {
+    target: Arc<Target>,
+    /// Cosignature lines by the witness's place in the policy's list.
+    lines: BTreeMap<usize, Vec<SignatureLine>>,
+    /// Earliest times by the witness's place in the trust file.
+    times: Vec<Option<Instant>>,
+    /// Who has not answered yet.
+    asked: Vec<bool>,
+    started: Monotonic,
+    /// When it is to be kept.
+    keep_at: Option<Monotonic>,
+    /// When the quorum was kept.
+    kept_at: Option<Monotonic>,
+}
+
+/// What the loop acts on.
+enum Event {
+    Stop,
+    Answer(Answer),
+    Keep,
+    SomebodyWaits,
+    Announce,
+}
+
+/// The loop, and what it needs.
+pub(crate) struct Publishing {
+    notary: Arc<Notary>,
+    fs: Arc<dyn FileSystem>,
+    layout: Layout,
+    stopped: watch::Receiver<bool>,
+    targets: watch::Sender<Option<Arc<Target>>>,
+    answers: mpsc::Receiver<Answer>,
+    /// Held, so that there is always somebody who might answer.
+    _answering: mpsc::Sender<Answer>,
+    /// Ended when the loop ends.
+    _witnesses: JoinSet<()>,
+    round: Option<Round>,
+    announced_at: Monotonic,
+    saved_at: Monotonic,
+}
+
+/// What asking witnesses takes.
+pub(crate) struct Asking {
+    /// For all requests.
+    pub(crate) outbound: Outbound,
+    /// The log's own keys.
+    pub(crate) keys: [VerifierKey; 2],
+    /// Tells those who have nothing to do to ask all the same, for the time.
+    pub(crate) probe: Arc<Notify>,
+}
+
+impl Asking {
+    /// With connections of its own.
+    pub(crate) fn new(keys: [VerifierKey; 2]) -> Result<Self, rustls::Error> {
+        Ok(Self {
+            outbound: Outbound::new()?,
+            keys,
+            probe: Arc::new(Notify::new()),
+        })
+    }
+}
+
+impl Publishing {
+    /// Starts to ask the witnesses. Needs a tokio runtime.
+    pub(crate) fn start(
+        notary: &Arc<Notary>,
+        fs: Arc<dyn FileSystem>,
+        layout: Layout,
+        stopped: watch::Receiver<bool>,
+        clock: &Arc<dyn Clock>,
+        asking: Option<&Asking>,
+    ) -> Self {
+        let (answering, answers) = mpsc::channel(ANSWERS);
+        let targets = watch::Sender::new(None);
+        let mut witnesses = JoinSet::new();
+        if let (Some(policy), Some(asking)) = (&notary.evidence.policy, asking) {
+            let parties = notary.evidence.parties_of(PartyKind::Witness);
+            for (number, (place, party)) in policy.witnesses.iter().zip(parties).enumerate() {
+                let client = client(notary, &notary.view, clock, policy, asking, place, party);
+                let worker = Worker {
+                    number,
+                    client,
+                    notary: Arc::clone(notary),
+                    targets: targets.subscribe(),
+                    answers: answering.clone(),
+                    probe: Arc::clone(&asking.probe),
+                };
+                witnesses.spawn(worker.run());
+            }
+        }
+        let now = Monotonic::now();
+        let mut publishing = Self {
+            notary: Arc::clone(notary),
+            fs,
+            layout,
+            stopped,
+            targets,
+            answers,
+            _answering: answering,
+            _witnesses: witnesses,
+            round: None,
+            announced_at: now,
+            saved_at: now,
+        };
+        publishing.begin_round();
+        publishing
+    }
+
+    /// Runs until the notary stops; the last checkpoint is announced then.
+    pub(crate) async fn run(mut self) {
+        loop {
+            let next = self.notary.published().head.size.next_index();
+            let (due, behind) = (self.due(), self.is_behind());
+            let keep_at = self.round.as_ref().and_then(|round| round.keep_at);
+            let evidence = Arc::clone(&self.notary.evidence);
+            let view = Arc::clone(&self.notary.view);
+            let event = tokio::select! {
+                // A stop that came meanwhile counts as well.
+                _ = self.stopped.wait_for(|stopped| *stopped) => Event::Stop,
+                Some(answer) = self.answers.recv() => Event::Answer(answer),
+                () = sleep_until(keep_at.unwrap_or(due)), if keep_at.is_some() => Event::Keep,
+                () = evidence.levels.somebody_waits() => Event::SomebodyWaits,
+                goes_on = async { sleep_until(due).await; behind || view.committed(next).await } => {
+                    if goes_on { Event::Announce } else { Event::Stop }
+                }
+            };
+            match event {
+                Event::Stop => break,
+                Event::Answer(answer) => self.take(answer),
+                Event::Keep => self.keep().await,
+                // The next announcement may be due earlier now.
+                Event::SomebodyWaits => {}
+                Event::Announce => {
+                    self.announce().await;
+                    if self.round_is_over() {
+                        self.begin_round();
+                    }
+                }
+            }
+        }
+        self.announce().await;
+        self.save().await;
+    }
+
+    /// When the next checkpoint may be announced.
+    fn due(&self) -> Monotonic {
+        let kept_at = self.round.as_ref().and_then(|round| round.kept_at);
+        match kept_at {
+            Some(kept_at) if self.notary.evidence.levels.waiting() > 0 => {
+                // Announcing may have failed since.
+                kept_at.max(self.announced_at) + ROUND_PAUSE
+            }
+            _ => self.announced_at + ANNOUNCE_EVERY,
+        }
+    }
+
+    /// Whether a checkpoint is out that no round went for, since the one before took its time.
+    fn is_behind(&self) -> bool {
+        self.round.as_ref().is_some_and(|round| {
+            round.target.published.head.size < self.notary.published().head.size && self.round_is_over()
+        })
+    }
+
+    fn round_is_over(&self) -> bool {
+        let timeout = self
+            .policy()
+            .map_or(Duration::ZERO, |policy| policy.request_timeout);
+        self.round.as_ref().is_none_or(|round| {
+            round.kept_at.is_some() || !round.asked.contains(&true) || round.started.elapsed() > timeout
+        })
+    }
+
+    fn policy(&self) -> Option<&config::Evidence> {
+        self.notary.evidence.policy.as_ref()
+    }
+
+    async fn announce(&mut self) {
+        self.announced_at = Monotonic::now();
+        let (notary, fs, layout) = (
+            Arc::clone(&self.notary),
+            Arc::clone(&self.fs),
+            self.layout.clone(),
+        );
+        let announced = tokio::task::spawn_blocking(move || notary.announce(&*fs, &layout)).await;
+        if let Ok(Err(error)) = announced {
+            tracing::error!(%error, "the signer's memory cannot be written; no newer checkpoint is published");
+        }
+    }
+
+    /// Goes for the checkpoint that is out.
+    fn begin_round(&mut self) {
+        let published = self.notary.published();
+        let Some(policy) = self.policy().filter(|policy| !policy.witnesses.is_empty()) else {
+            return;
+        };
+        let checkpoint = self.notary.checkpoint_of(&published.head);
+        let mut round = Round {
+            target: Arc::new(Target {
+                text: checkpoint.text(),
+                published: Arc::clone(&published),
+                cosigned: Vec::new(),
+            }),
+            lines: BTreeMap::new(),
+            times: vec![None; policy.trust.quorum().witnesses().len()],
+            asked: vec![true; policy.witnesses.len()],
+            started: Monotonic::now(),
+            keep_at: None,
+            kept_at: None,
+        };
+        let kept = self.notary.evidence.kept(Kind::Witnessed).newest();
+        if let Some(kept) = kept.filter(|kept| kept.checkpoint == checkpoint) {
+            // Cosigned before a restart: the early cosignatures are worth more than new ones.
+            round.continue_from(policy, &kept);
+            self.notary.publish_note(&published.head, Arc::clone(&kept.note));
+        }
+        self.targets.send_replace(Some(Arc::clone(&round.target)));
+        self.round = Some(round);
+    }
+
+    fn take(&mut self, answer: Answer) {
+        let evidence = Arc::clone(&self.notary.evidence);
+        let Some(policy) = evidence.policy.as_ref() else {
+            return;
+        };
+        let Some(round) = &mut self.round else { return };
+        if answer.size != round.target.published.head.size.get() {
+            // For a checkpoint that was given up meanwhile.
+            return;
+        }
+        if let Some(asked) = round.asked.get_mut(answer.witness) {
+            *asked = false;
+        }
+        let Some(Cosigned { lines, time }) = answer.cosigned else {
+            return;
+        };
+        let Some(place) = policy.witnesses.get(answer.witness) else {
+            return;
+        };
+        if let Some(known) = round.times.get_mut(place.place) {
+            *known = Some(time);
+        }
+        round.lines.insert(answer.witness, lines);
+        if let Some(note) = round.note() {
+            self.notary.publish_note(&round.target.published.head, note);
+        }
+        let reached = policy.trust.quorum().time(&round.times).is_some();
+        if reached && round.keep_at.is_none() {
+            let wait = if round.asked.contains(&true) {
+                LINGER
+            } else {
+                Duration::ZERO
+            };
+            round.keep_at = Some(Monotonic::now() + wait);
+        } else if reached && !round.asked.contains(&true) {
+            round.keep_at = Some(Monotonic::now());
+        }
+    }
+
+    /// Keeps the round's checkpoint with every cosignature had so far, and wakes those who wait.
+    async fn keep(&mut self) {
+        let Some(round) = &mut self.round else { return };
+        round.keep_at = None;
+        let Some(note) = round.note() else { return };
+        let published = &round.target.published;
+        let evidenced = Arc::new(Evidenced {
+            checkpoint: self.notary.checkpoint_of(&published.head),
+            note,
+            tokens: Vec::new(),
+            cose: published.cose.clone(),
+        });
+        let (evidence, size) = (Arc::clone(&self.notary.evidence), published.head.size.get());
+        let kept =
+            tokio::task::spawn_blocking(move || evidence.kept(Kind::Witnessed).append(evidenced)).await;
+        match kept {
+            Ok(Ok(())) => {
+                round.kept_at.get_or_insert(Monotonic::now());
+                self.notary.evidence.levels.reached(Level::Witnessed, size);
+            }
+            Ok(Err(error)) => {
+                tracing::error!(%error, "cosignatures could not be kept; it is tried again");
+                round.keep_at = Some(Monotonic::now() + ANNOUNCE_EVERY);
+            }
+            Err(error) => tracing::error!(%error, "keeping cosignatures ended badly"),
+        }
+        if self.saved_at.elapsed() > SAVE_EVERY {
+            self.save().await;
+        }
+    }
+
+    /// Writes down what witnesses cosigned last.
+    async fn save(&mut self) {
+        self.saved_at = Monotonic::now();
+        if self.policy().is_none_or(|policy| policy.witnesses.is_empty()) {
+            return;
+        }
+        let (evidence, fs) = (Arc::clone(&self.notary.evidence), Arc::clone(&self.fs));
+        let path = self.layout.cosigned();
+        let save = move || cosigned::write(&*fs, &path, evidence.parties_of(PartyKind::Witness));
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(save).await {
+            tracing::warn!(%error, "what witnesses cosigned last was not written down; they will say it");
+        }
+    }
+}
+
+impl Round {
+    /// The checkpoint's note with the log's lines and then the witnesses', in the policy's order.
+    fn note(&self) -> Option<Arc<str>> {
+        let note = SignedNote::parse(&self.target.published.head.note).ok()?;
+        let lines = note.lines().iter().chain(self.lines.values().flatten()).cloned();
+        let note = SignedNote::new(note.text().to_owned(), lines.collect());
+        match note {
+            Ok(note) => Some(note.to_string().into()),
+            Err(error) => {
+                tracing::error!(%error, "the cosignatures do not fit the checkpoint's note");
+                None
+            }
+        }
+    }
+
+    /// Takes over what was kept for the same checkpoint.
+    fn continue_from(&mut self, policy: &config::Evidence, kept: &Evidenced) {
+        let Ok(note) = SignedNote::parse(&kept.note) else {
+            return;
+        };
+        let mut cosigned = Vec::new();
+        for (number, place) in policy.witnesses.iter().enumerate() {
+            let (mut lines, mut times) = (Vec::new(), Vec::new());
+            for line in note.lines() {
+                let keys = place.witness.vkeys.iter().filter(|key| key.matches(line));
+                for time_s in keys.filter_map(|key| key.verify(note.text(), line).ok().flatten()) {
+                    times.push(Instant::from_seconds(i64::try_from(time_s).unwrap_or(i64::MAX)));
+                    lines.push(line.clone());
+                }
+            }
+            let Some(time) = times.into_iter().min() else {
+                continue;
+            };
+            cosigned.push(number);
+            self.lines.insert(number, lines);
+            if let Some(known) = self.times.get_mut(place.place) {
+                *known = Some(time);
+            }
+            if let Some(asked) = self.asked.get_mut(number) {
+                *asked = false;
+            }
+        }
+        self.target = Arc::new(Target {
+            published: Arc::clone(&self.target.published),
+            text: self.target.text.clone(),
+            cosigned,
+        });
+        if policy.trust.quorum().time(&self.times).is_some() {
+            self.kept_at = Some(Monotonic::now());
+        }
+    }
+}
+
+fn client(
+    notary: &Notary,
+    view: &Arc<LogView>,
+    clock: &Arc<dyn Clock>,
+    policy: &config::Evidence,
+    asking: &Asking,
+    place: &config::WitnessPlace,
+    party: &Arc<Party>,
+) -> WitnessClient {
+    WitnessClient {
+        place: place.clone(),
+        party: Arc::clone(party),
+        outbound: asking.outbound.clone(),
+        timeout: policy.request_timeout,
+        bound: policy.clock_bound,
+        clock: Arc::clone(clock),
+        view: Arc::clone(view),
+        origin: notary.origin.clone(),
+        keys: asking.keys.clone(),
+    }
+}
+
+/// Asks one witness, one request at a time.
+struct Worker {
+    number: usize,
+    client: WitnessClient,
+    notary: Arc<Notary>,
+    targets: watch::Receiver<Option<Arc<Target>>>,
+    answers: mpsc::Sender<Answer>,
+    probe: Arc<Notify>,
+}
+
+impl Worker {
+    async fn run(mut self) {
+        let mut backoff = Backoff::default();
+        // Size of the last checkpoint that needs no asking any more.
+        let mut done = 0;
+        loop {
+            let target = self.targets.borrow_and_update().clone();
+            let due = target.clone().filter(|target| {
+                target.published.head.size.get() > done && !target.cosigned.contains(&self.number)
+            });
+            let Some(target) = due else {
+                tokio::select! {
+                    changed = self.targets.changed() => if changed.is_err() { return },
+                    () = self.probe.notified() => if let Some(target) = target {
+                        // Only for the time that it tells.
+                        let _ = self.client.cosign(&target).await;
+                    },
+                }
+                continue;
+            };
+            let size = target.published.head.size.get();
+            let asked = Monotonic::now();
+            let outcome = self.client.cosign(&target).await;
+            let pause = match &outcome {
+                Ok(_) => {
+                    done = size;
+                    self.client.party.succeeded(size);
+                    self.notary
+                        .metrics
+                        .party_answered(&self.client.party, asked.elapsed());
+                    backoff = Backoff::default();
+                    None
+                }
+                Err(Failed::NotThisOne) => {
+                    done = size;
+                    None
+                }
+                Err(failed) => {
+                    self.failed(failed);
+                    Some(backoff.next())
+                }
+            };
+            let cosigned = outcome.ok();
+            let witness = self.number;
+            if self
+                .answers
+                .send(Answer {
+                    witness,
+                    size,
+                    cosigned,
+                })
+                .await
+                .is_err()
+            {
+                return;
+            }
+            if let Some(pause) = pause {
+                sleep(pause).await;
+            }
+        }
+    }
+
+    fn failed(&self, failed: &Failed) {
+        let kind = match failed {
+            Failed::For(kind) => *kind,
+            Failed::LargerLog { .. } => FailureKind::Ahead,
+            Failed::NotThisOne => return,
+        };
+        self.notary.party_failed(&self.client.party, kind);
+        if let Failed::LargerLog { proven } = failed {
+            self.client.party.claims_larger_log();
+            if *proven || self.notary.evidence.quorum_is_lost_to_claims() {
+                self.notary.roll_back_found(&self.client.party.name, *proven);
+            }
+        }
+    }
+}
+
+impl Evidence {
+    /// Whether so many witnesses say that the log was larger that the others cannot make the quorum.
+    fn quorum_is_lost_to_claims(&self) -> bool {
+        let Some(policy) = &self.policy else { return false };
+        let mut times = vec![None; policy.trust.quorum().witnesses().len()];
+        for (place, party) in policy.witnesses.iter().zip(self.parties_of(PartyKind::Witness)) {
+            if let Some(time) = times.get_mut(place.place) {
+                *time = (!party.does_claim_larger_log()).then(|| Instant::from_millis(0));
+            }
+        }
+        policy.trust.quorum().time(&times).is_none()
+    }
+}
+
+/// Growing, jittered pauses.
+#[derive(Debug)]
+pub(super) struct Backoff(Duration);
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self(BACKOFF_MIN)
+    }
+}
+
+impl Backoff {
+    /// The next pause: between a half and one and a half of its length.
+    pub(super) fn next(&mut self) -> Duration {
+        let pause = self.0.mul_f64(rand::random_range(0.5..1.5));
+        self.0 = (self.0 * 2).min(BACKOFF_MAX);
+        pause
+    }
+}
