@@ -5,7 +5,7 @@ VENV  := target/venv
 DATA  ?=
 KEEP  ?=
 
-.PHONY: build test test-interop lint deny demo bench doc clean
+.PHONY: build test test-interop lint deny demo test-pkcs11 bench doc clean
 
 build:
 	$(CARGO) build --workspace --all-targets
@@ -38,6 +38,13 @@ deny:
 demo:
 	$(CARGO) build --release -p trialseal-server -p trialseal-cli
 	@DATA='$(DATA)' KEEP='$(KEEP)' BIN=target/release tests/demo.sh
+
+# A log whose key is in a token, with SoftHSM2, which is installed where that is possible. Says NOT RUN without it.
+test-pkcs11:
+	@command -v softhsm2-util >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	  && apt-get install --yes --no-install-recommends softhsm2; } || true
+	$(CARGO) build -p trialseal-server --features pkcs11
+	$(CARGO) test -p trialseal-tests --test pkcs11 -- --nocapture
 
 bench:
 	$(CARGO) build --release -p trialseal-server -p trialseal-benches

@@ -47,6 +47,7 @@ impl Clocked {
             layout: options.layout.clone(),
             clock: clock.clone(),
             cose: Arc::clone(&options.cose),
+            evidence: None,
             limits: config.limits,
             metrics: Arc::new(Metrics::for_prometheus().unwrap()),
         };

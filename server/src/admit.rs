@@ -5,8 +5,7 @@
 
 use rand::Rng as _;
 use trialseal_core::{
-    checkpoint::Origin,
-    hash::{Hash, Salt, sha256},
+    hash::{Hash, RecordId, Salt, sha256},
     identifiers::{MemberId, OrganizationId},
     index::LogIndex,
     note::SignedNote,
@@ -17,11 +16,11 @@ use trialseal_core::{
 };
 
 use crate::{
+    chain::{Chain, ReadLog},
     refusal::Refusal,
     seal::Admitted,
     state::{AccountChange, Accounts, Fingerprint},
     stored::{SaltedText, StoredEntry, Submitted},
-    view::LogView,
 };
 
 /// Who is asking: a member in force, known by a token or by the operator's socket.
@@ -60,12 +59,10 @@ pub struct Draft {
 /// What admission judges by.
 #[derive(Clone, Copy)]
 pub struct Admission<'a> {
-    /// This log.
-    pub origin: &'a Origin,
+    /// This log and those before it, for links.
+    pub chain: &'a Chain,
     /// The accounts in force.
     pub accounts: &'a Accounts,
-    /// The committed log, for links.
-    pub view: &'a LogView,
     /// The time now.
     pub now: Instant,
 }
@@ -120,6 +117,7 @@ impl Admission<'_> {
             .map_err(|error| Refusal::field("submission.note", error.to_string()))?;
         self.check_links(&what)?;
         let not_after = verified.text.not_after;
+        let log = verified.text.log;
         let idempotency_key = *verified.text.idempotency_key.as_bytes();
         Ok(Admitted {
             fingerprint: Fingerprint::of(&caller.organization, &idempotency_key),
@@ -140,6 +138,7 @@ impl Admission<'_> {
             accounts_version: self.accounts.version(),
             account: None,
             not_these: Vec::new(),
+            closed_log: self.chain.is_closed(&log),
         })
     }
 
@@ -222,6 +221,7 @@ impl Admission<'_> {
             accounts_version: self.accounts.version(),
             account: None,
             not_these: Vec::new(),
+            closed_log: false,
         })
     }
 
@@ -242,8 +242,9 @@ impl Admission<'_> {
         }
         let text = SubmissionText::parse(signed.text()).map_err(|error| refused(error.to_string()))?;
         let mut violations = Vec::new();
-        if text.log != *self.origin {
-            let problem = format!("is signed for log {}; this log is {}", text.log, self.origin);
+        if self.chain.by_origin(&text.log).is_none() {
+            let origin = &self.chain.present().origin;
+            let problem = format!("is signed for log {}; this log is {origin}", text.log);
             violations.push(FieldViolation::new("submission.note", problem));
         }
         for (part, signed, computed) in [
@@ -323,30 +324,32 @@ impl Admission<'_> {
         Ok(())
     }
 
-    /// Every link must name a record that is in the log, by id and index. Once that is
-    /// so it stays so.
+    /// Every link must name a record that is in its log, by id and index. Once that is so it
+    /// stays so.
     fn check_links(&self, what: &What) -> Result<(), Refusal> {
         let mut violations = Vec::new();
-        let seen = what
-            .seen
-            .map(|seen| ("what.seen".to_owned(), seen.record, seen.index));
         for (position, link) in what.links.iter().enumerate() {
-            if link.log.as_ref().is_some_and(|log| log != self.origin) {
-                let field = format!("what.links[{position}].log");
-                violations.push(FieldViolation::new(
-                    field,
-                    "is not this log, so the record cannot be found",
-                ));
-            }
-        }
-        let links = what.links.iter().enumerate();
-        let links =
-            links.map(|(position, link)| (format!("what.links[{position}]"), link.record, link.index));
-        for (field, record, index) in links.chain(seen) {
-            if self.record_at(index)? != Some(record) {
-                let problem = format!("there is no record {record} at index {index}");
+            let field = format!("what.links[{position}]");
+            let log = match &link.log {
+                Some(origin) => self.chain.by_origin(origin),
+                None => Some(self.chain.present()),
+            };
+            let Some(log) = log else {
+                let problem = "is neither this log nor one that it continues, so the record cannot be found";
+                violations.push(FieldViolation::new(format!("{field}.log"), problem));
+                continue;
+            };
+            if record_at(log, link.index)? != Some(link.record) {
+                let (record, index) = (link.record, link.index);
+                let problem = format!("there is no record {record} at index {index} of {}", log.origin);
                 violations.push(FieldViolation::new(field, problem));
             }
+        }
+        if let Some(seen) = what.seen
+            && !self.holds(seen.record, seen.index)?
+        {
+            let problem = format!("there is no record {} at index {}", seen.record, seen.index);
+            violations.push(FieldViolation::new("what.seen", problem));
         }
         if violations.is_empty() {
             Ok(())
@@ -355,14 +358,24 @@ impl Admission<'_> {
         }
     }
 
-    fn record_at(&self, index: LogIndex) -> Result<Option<trialseal_core::hash::RecordId>, Refusal> {
-        match self.view.stored(index) {
-            Ok(Some(StoredEntry::Record(record))) => Ok(Some(record.leaves().root())),
-            Ok(_) => Ok(None),
-            Err(error) => {
-                tracing::error!(%error, %index, "a linked record cannot be read");
-                Err(Refusal::Internal)
+    /// Whether this log or one before it has the record at the index: `seen` names no log.
+    fn holds(&self, record: RecordId, index: LogIndex) -> Result<bool, Refusal> {
+        for log in [self.chain.present()].into_iter().chain(self.chain.closed()) {
+            if record_at(log, index)? == Some(record) {
+                return Ok(true);
             }
+        }
+        Ok(false)
+    }
+}
+
+fn record_at(log: &ReadLog, index: LogIndex) -> Result<Option<RecordId>, Refusal> {
+    match log.view.stored(index) {
+        Ok(Some(StoredEntry::Record(record))) => Ok(Some(record.leaves().root())),
+        Ok(_) => Ok(None),
+        Err(error) => {
+            tracing::error!(%error, %index, log = %log.origin, "a linked record cannot be read");
+            Err(Refusal::Internal)
         }
     }
 }

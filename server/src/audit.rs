@@ -10,6 +10,7 @@
 //! What is held in memory is the state that a notary holds, and one line a frame of the
 //! journal.
 
+mod continued;
 mod entry;
 mod evidence;
 mod finding;
@@ -43,6 +44,7 @@ use trialseal_core::{
 
 pub use self::finding::{AuditError, Finding, Place};
 use self::{
+    continued::{Before, Began},
     entry::Sound,
     evidence::KeptEvidence,
     finding::{CONTRADICTION, RESTORE},
@@ -71,6 +73,9 @@ pub struct AuditOptions {
     pub keys: [VerifierKey; 2],
     /// Whether the signer's memory is there to be compared; it is none of a backup's files.
     pub with_signer_state: bool,
+    /// The log before this one, where it is at hand: it is audited first, and this one must continue
+    /// it exactly.
+    pub previous: Option<Box<AuditOptions>>,
     /// Threads that read and check bundles; 1 or more.
     pub threads: usize,
 }
@@ -109,6 +114,8 @@ pub struct AuditReport {
     pub bytes: u64,
     /// How long it took.
     pub took: Duration,
+    /// The log before this one, if it was audited.
+    pub previous: Option<Box<AuditReport>>,
 }
 
 /// Audits a log.
@@ -119,6 +126,18 @@ pub fn audit(
     options: &AuditOptions,
     progress: &mut dyn FnMut(AuditProgress),
 ) -> Result<AuditReport, AuditError> {
+    audit_log(options, progress).map(|(report, _)| report)
+}
+
+/// Audits a log and those before it, and gives what the next log begins with.
+fn audit_log(
+    options: &AuditOptions,
+    progress: &mut dyn FnMut(AuditProgress),
+) -> Result<(AuditReport, Before), AuditError> {
+    let before = match &options.previous {
+        Some(previous) => Some(audit_log(previous, progress)?),
+        None => None,
+    };
     let started = Instant::now();
     let AuditOptions {
         fs,
@@ -126,6 +145,7 @@ pub fn audit(
         keys,
         with_signer_state,
         threads,
+        ..
     } = options;
     let source = Source {
         fs: &**fs,
@@ -134,7 +154,9 @@ pub fn audit(
         bytes: AtomicU64::new(0),
     };
     let origin = origin_of(keys, layout)?;
-    let (witnesses, first) = begin(&source, &origin, keys)?;
+    let began = Began::read(&source)?;
+    began.check(&source, keys, before.as_ref().map(|(_, before)| before))?;
+    let (witnesses, first) = begin(&source, &origin, keys, began.base())?;
     let frames = witnesses.frames.len() as u64;
     let end = witnesses
         .frames
@@ -146,7 +168,7 @@ pub fn audit(
         keys,
         threads: (*threads).max(1),
         end,
-        rebuild: Rebuild::new(&source, witnesses),
+        rebuild: Rebuild::new(&source, witnesses, began),
         progress,
     };
     reading.bundles(first.div_ceil(TILE))?;
@@ -158,10 +180,11 @@ pub fn audit(
         statements,
         registers,
         tiles,
-    } = reading.rebuild.finish()?;
+        after,
+    } = reading.rebuild.finish(&origin, keys)?;
     let bytes = source.bytes.load(Ordering::Relaxed);
     let took = started.elapsed();
-    Ok(AuditReport {
+    let report = AuditReport {
         origin,
         size,
         root,
@@ -172,7 +195,9 @@ pub fn audit(
         frames,
         bytes,
         took,
-    })
+        previous: before.map(|(report, _)| Box::new(report)),
+    };
+    Ok((report, after))
 }
 
 fn origin_of(keys: &[VerifierKey; 2], layout: &Layout) -> Result<Origin, AuditError> {
@@ -192,6 +217,7 @@ fn begin(
     source: &Source<'_>,
     origin: &Origin,
     keys: &[VerifierKey; 2],
+    base: u64,
 ) -> Result<(Witnesses, u64), AuditError> {
     let mut attempt = 0;
     loop {
@@ -205,7 +231,7 @@ fn begin(
         let kept = Kind::ALL.map(|kind| KeptEvidence::take(source, kind, keys));
         let [witnessed, timestamped] = kept;
         let kept = [witnessed?, timestamped?];
-        let snapshots = snapshots::read(source, &inventory.snapshots)?;
+        let snapshots = snapshots::read(source, &inventory.snapshots, base)?;
         let frames = frames::read(source, keys)?;
         let first = frames.first().map_or(0, |frame| frame.header.first_index);
         let newest = snapshots.last().map_or(0, |snapshot| snapshot.size);
@@ -229,7 +255,7 @@ fn begin(
             ));
         }
         let size = frames.last().map_or(0, |frame| frame.header.end_index());
-        inventory.check_nothing_beyond(source, size)?;
+        inventory.check_nothing_beyond(source, base, size)?;
         for kept in &kept {
             kept.check_nothing_beyond(size)?;
         }

@@ -33,6 +33,7 @@ use trialseal_core::{
 use crate::{
     audit::{AuditError, AuditOptions, AuditProgress, AuditReport, audit},
     bundle::BUNDLE_BYTES_MAX,
+    carried,
     durable::{Batch, DurableError, clean_leftovers, replace, write_new},
     evidence::{self, KeptError},
     fs::{FileError, FileSystem, PRIVATE_DIRECTORY, PRIVATE_FILE, PUBLIC_DIRECTORY, PUBLIC_FILE},
@@ -211,6 +212,7 @@ pub fn backup(
     };
     // Before the journal: evidence is for what is committed, so none lies beyond the journal's copy.
     copying.evidence()?;
+    copying.carried()?;
     let head = copying.journal_and_state()?;
     copying.immutable(&head, progress)?;
     let Copying {
@@ -221,6 +223,8 @@ pub fn backup(
         layout: copy.clone(),
         keys: keys.clone(),
         with_signer_state: false,
+        // Each log has backups of its own.
+        previous: None,
         threads: *threads,
     };
     let audit = audit(&options, &mut |done| progress(BackupProgress::Auditing(done)))?;
@@ -347,15 +351,32 @@ impl Copying<'_> {
 
     /// The newest snapshot with its generations; none if it was replaced while it was read.
     fn read_snapshot(&self) -> Result<Option<Snapshot>, BackupError> {
+        let carried = carried::read(&**self.fs, self.from)?;
         let Some(size) = numbers(&**self.fs, &self.from.snapshots())?.into_iter().max() else {
-            return Ok(Some(Snapshot::default()));
+            let needed = carried.map(|carried| carried.generations).unwrap_or_default();
+            let generations = self.read_generations(needed)?;
+            return Ok(generations.map(|generations| Snapshot {
+                generations,
+                ..Snapshot::default()
+            }));
         };
         let path = self.from.snapshot(size);
         let Some(file) = read(&**self.fs, &path, SNAPSHOT_BYTES_MAX)? else {
             return Ok(None);
         };
         let (_, contents) = SNAPSHOT.open(&path, &file)?;
-        let (_, needed) = State::decode(contents).map_err(|_| BackupError::Snapshot { path })?;
+        let (_, needed) = State::decode(contents, carried.map_or(0, |carried| carried.base))
+            .map_err(|_| BackupError::Snapshot { path })?;
+        let generations = self.read_generations(needed)?;
+        Ok(generations.map(|generations| Snapshot {
+            size,
+            file: Some(file),
+            generations,
+        }))
+    }
+
+    /// The objects of generations; none if one was replaced while they were read.
+    fn read_generations(&self, needed: Vec<u64>) -> Result<Option<Vec<(u64, Vec<u8>)>>, BackupError> {
         let mut generations = Vec::with_capacity(needed.len());
         for number in needed {
             let Some(file) = read(&**self.fs, &self.from.generation(number), SNAPSHOT_BYTES_MAX)? else {
@@ -363,11 +384,18 @@ impl Copying<'_> {
             };
             generations.push((number, file));
         }
-        Ok(Some(Snapshot {
-            size,
-            file: Some(file),
-            generations,
-        }))
+        Ok(Some(generations))
+    }
+
+    /// What the log began with, if it continues another.
+    fn carried(&mut self) -> Result<(), BackupError> {
+        let Some(file) = read(&**self.fs, &self.from.carried(), SNAPSHOT_BYTES_MAX)? else {
+            return Ok(());
+        };
+        write_new(&**self.fs, &self.to.carried(), &file, PRIVATE_FILE)?;
+        self.copied += 1;
+        self.bytes += file.len() as u64;
+        Ok(())
     }
 
     fn write_snapshot(&mut self, snapshot: Snapshot) -> Result<(), BackupError> {

@@ -13,6 +13,7 @@ use trialseal_server::{
     keys::KeyError,
     mirror::MirrorError,
     recover::OpenError,
+    rotate::RotateError,
     serve::{self, ServeError},
     signer_state::AcceptedHead,
     witness::serve::WitnessServeError,
@@ -22,6 +23,8 @@ mod accounts;
 mod check;
 mod init;
 mod mirror;
+mod rotate;
+mod token_flags;
 mod witness;
 
 /// Usage, not clap's 2.
@@ -61,6 +64,8 @@ enum Command {
     /// Follow another notary's log, verify it, and serve the same files.
     #[command(subcommand)]
     Mirror(mirror::Mirror),
+    /// Close the log and go on under a new origin with new keys, while the notary is stopped.
+    Rotate(rotate::Rotate),
     /// Enrol organisations, while the notary runs.
     #[command(subcommand)]
     Organization(accounts::Organization),
@@ -101,6 +106,8 @@ pub(crate) enum CommandError {
     Open(#[from] OpenError),
     #[error(transparent)]
     Mirror(#[from] MirrorError),
+    #[error(transparent)]
+    Rotate(#[from] RotateError),
     #[error("{}: {error}", path.display())]
     File { path: PathBuf, error: io::Error },
     #[error("the notary does not answer on {}: {error}; is it running?", socket.display())]
@@ -127,10 +134,12 @@ impl CommandError {
             Self::Mirror(error) if mirror::is_unavailable(error) => EX_UNAVAILABLE,
             Self::Mirror(MirrorError::Tls(_)) => EX_CONFIG,
             Self::Refused(_) => EX_NOPERM,
+            Self::Rotate(RotateError::Origin { .. }) => EX_USAGE,
             Self::Serve(_)
             | Self::Witness(_)
             | Self::Mirror(_)
             | Self::Open(_)
+            | Self::Rotate(_)
             | Self::File { .. }
             | Self::Failed(_) => EX_SOFTWARE,
         };
@@ -169,6 +178,7 @@ impl Arguments {
                 give_memory_back()?;
                 runtime.block_on(command.run())
             }
+            Command::Rotate(rotate) => rotate.run(),
             Command::Organization(command) => runtime.block_on(command.run()),
             Command::Member(command) => runtime.block_on(command.run()),
             Command::Token(command) => runtime.block_on(command.run()),

@@ -8,6 +8,7 @@ mod directories;
 mod evidence;
 mod flags;
 mod limits;
+mod next;
 mod raw;
 mod sources;
 mod template;
@@ -18,10 +19,13 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 use trialseal_core::checkpoint::Origin;
 
+use crate::keys::TokenPlace;
+
 pub use self::directories::Directories;
 pub use self::evidence::{AuthorityPlace, Evidence, WitnessPlace};
 pub use self::flags::ServeFlags;
 pub use self::limits::{Limits, OrganizationLimits, SUBMISSIONS_PER_MESSAGE_MAX, TransportLimits};
+pub use self::next::next_text;
 pub(crate) use self::template::quoted;
 pub use self::template::{InitSettings, write_default};
 
@@ -39,6 +43,8 @@ pub struct Config {
     pub file: PathBuf,
     /// The log's origin: the URL prefix of its tiles without scheme, and its key name.
     pub origin: Origin,
+    /// The folder of the notary's log before this one, which it continues.
+    pub previous: Option<PathBuf>,
     /// Where things are kept.
     pub directories: Directories,
     /// Where the notary listens.
@@ -47,6 +53,8 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     /// The file that holds the passphrase of the log's keys; without, see [`crate::keys::Passphrase`].
     pub passphrase_file: Option<PathBuf>,
+    /// Where the log's Ed25519 key is, if it is in a token.
+    pub pkcs11: Option<TokenPlace>,
     /// Bounds on everything that callers can make grow.
     pub limits: Limits,
     /// What is logged, and how.
@@ -180,10 +188,12 @@ impl Config {
     pub fn needs_restart(&self, new: &Self) -> Vec<&'static str> {
         let differences = [
             ("origin", self.origin != new.origin),
+            ("previous", self.previous != new.previous),
             ("directories", self.directories != new.directories),
             ("listen", self.listen != new.listen),
             ("tls", self.tls != new.tls),
             ("passphrase_file", self.passphrase_file != new.passphrase_file),
+            ("pkcs11", self.pkcs11 != new.pkcs11),
             ("limits.transport", self.limits.transport != new.limits.transport),
             ("log.json", self.log.json != new.log.json),
             ("telemetry", self.telemetry != new.telemetry),

@@ -158,25 +158,61 @@ impl Evidence {
     /// better than none.
     #[must_use]
     pub fn kept_for(&self, index: LogIndex) -> (Level, Vec<Arc<Evidenced>>) {
-        let earliest = |kind| {
-            let earliest = self.kept(kind).earliest_with(index.get());
-            earliest.unwrap_or_else(|error| {
-                tracing::error!(%error, "kept evidence cannot be read");
-                None
-            })
-        };
-        let (witnessed, timestamped) = (earliest(Kind::Witnessed), earliest(Kind::Timestamped));
-        let level = match (&witnessed, &timestamped) {
-            (None, _) => Level::Sealed,
-            (Some(_), None) => Level::Witnessed,
-            (Some(_), Some(_)) => Level::Timestamped,
-        };
-        let size = |evidenced: &Arc<Evidenced>| evidenced.checkpoint.size;
-        let same = timestamped.as_ref().map(size);
-        // A timestamped checkpoint has its cosignatures as well.
-        let witnessed = witnessed.filter(|witnessed| Some(size(witnessed)) != same);
-        let mut kept: Vec<_> = witnessed.into_iter().chain(timestamped).collect();
-        kept.sort_by_key(size);
-        (level, kept)
+        earliest_of([&self.witnessed, &self.timestamped], index)
     }
+}
+
+/// What is kept of a closed log's evidence. Nothing is added to it.
+pub struct KeptOfClosed {
+    witnessed: Kept,
+    timestamped: Kept,
+}
+
+impl KeptOfClosed {
+    /// Finds what is kept; changes nothing. Blocks on the disk.
+    ///
+    /// # Errors
+    /// If what is kept cannot be read or is damaged.
+    pub fn read(fs: &Arc<dyn FileSystem>, layout: &Layout) -> Result<Self, KeptError> {
+        let read = |kind| Kept::read_only(Arc::clone(fs), layout, kind);
+        Ok(Self {
+            witnessed: read(Kind::Witnessed)?,
+            timestamped: read(Kind::Timestamped)?,
+        })
+    }
+
+    /// The newest checkpoints that are kept, the timestamped first.
+    #[must_use]
+    pub fn newest(&self) -> Vec<Arc<Evidenced>> {
+        let newest = [self.timestamped.newest(), self.witnessed.newest()];
+        newest.into_iter().flatten().collect()
+    }
+}
+
+/// As [`Evidence::kept_for`], for an entry of a closed log.
+#[must_use]
+pub fn earliest_for(kept: &KeptOfClosed, index: LogIndex) -> (Level, Vec<Arc<Evidenced>>) {
+    earliest_of([&kept.witnessed, &kept.timestamped], index)
+}
+
+fn earliest_of([witnessed, timestamped]: [&Kept; 2], index: LogIndex) -> (Level, Vec<Arc<Evidenced>>) {
+    let earliest = |kept: &Kept| {
+        kept.earliest_with(index.get()).unwrap_or_else(|error| {
+            tracing::error!(%error, "kept evidence cannot be read");
+            None
+        })
+    };
+    let (witnessed, timestamped) = (earliest(witnessed), earliest(timestamped));
+    let level = match (&witnessed, &timestamped) {
+        (None, _) => Level::Sealed,
+        (Some(_), None) => Level::Witnessed,
+        (Some(_), Some(_)) => Level::Timestamped,
+    };
+    let size = |evidenced: &Arc<Evidenced>| evidenced.checkpoint.size;
+    let same = timestamped.as_ref().map(size);
+    // A timestamped checkpoint has its cosignatures as well.
+    let witnessed = witnessed.filter(|witnessed| Some(size(witnessed)) != same);
+    let mut kept: Vec<_> = witnessed.into_iter().chain(timestamped).collect();
+    kept.sort_by_key(size);
+    (level, kept)
 }

@@ -11,7 +11,7 @@ use trialseal_core::{
 
 use crate::{
     account_record::account_change,
-    state::{DRAFT_REMEMBERED_MS, Fingerprint, RecordFacts, Row},
+    state::{DRAFT_REMEMBERED_MS, Fingerprint, RecordFacts},
     stored::{StoredRecord, Submitted},
 };
 
@@ -54,12 +54,10 @@ pub fn facts_of(stored: &StoredRecord) -> Result<RecordFacts, FactsError> {
     Ok(RecordFacts {
         record: stored.leaves().root(),
         sequence: when.sequence,
-        row: Row {
-            index: when.index,
-            received_at: when.received_at,
-            class: when.class,
-            event: when.event,
-        },
+        index: when.index,
+        received_at: when.received_at,
+        class: when.class,
+        event: when.event,
         register: when.register,
         fingerprint: Fingerprint::of(&organization, &key),
         organization,

@@ -12,7 +12,7 @@ use axum::{
 };
 use trialseal_core::{checkpoint::Origin, cose::key_set, tile::TilePath, trust::Level};
 
-use crate::{notary::Notary, refusal::Refusal};
+use crate::{chain::ReadLog, notary::Notary, refusal::Refusal, rotate::path_of};
 
 /// What never changes may be kept for a year: a full tile, and a prefix of one.
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
@@ -25,6 +25,8 @@ pub(crate) const METRICS: HeaderValue = HeaderValue::from_static("text/plain; ve
 /// The routes. Tiles lie below the path of the log's origin, as C2SP tlog-tiles has it.
 pub fn router(notary: Arc<Notary>) -> Router {
     let prefix = prefix_of(&notary.origin);
+    let closed = notary.chain.closed().iter().map(|log| closed_log(&notary, log));
+    let closed = closed.fold(Router::new(), Router::merge);
     Router::new()
         .route(&format!("{prefix}/checkpoint"), get(checkpoint))
         .route(&format!("{prefix}/tile/{{*path}}"), get(tile))
@@ -32,15 +34,34 @@ pub fn router(notary: Arc<Notary>) -> Router {
         .route("/healthz", get(healthz))
         .route("/metrics", get(metrics))
         .with_state(notary)
+        .merge(closed)
+}
+
+/// The routes of a closed log that the notary continues.
+fn closed_log(notary: &Arc<Notary>, log: &Arc<ReadLog>) -> Router {
+    let prefix = prefix_of(&log.origin);
+    Router::new()
+        .route(&format!("{prefix}/checkpoint"), get(final_checkpoint))
+        .route(&format!("{prefix}/tile/{{*path}}"), get(tile_of_closed))
+        .with_state((Arc::clone(notary), Arc::clone(log)))
+}
+
+async fn final_checkpoint(State((_, log)): State<(Arc<Notary>, Arc<ReadLog>)>) -> Response {
+    fresh_text(log.last_evidenced().note.to_string())
+}
+
+async fn tile_of_closed(
+    State((notary, log)): State<(Arc<Notary>, Arc<ReadLog>)>,
+    Path(path): Path<String>,
+) -> Response {
+    tile_of(notary, log, &path).await
 }
 
 /// The path under which the files of a log are served: what follows the host in its origin.
 pub(crate) fn prefix_of(origin: &Origin) -> String {
-    let path = origin.as_str().split_once('/').map_or("", |(_, path)| path);
-    if path.is_empty() {
-        String::new()
-    } else {
-        format!("/{path}")
+    match path_of(origin) {
+        "" => String::new(),
+        path => format!("/{path}"),
     }
 }
 
@@ -64,11 +85,16 @@ pub(crate) fn immutable(bytes: Vec<u8>) -> Response {
 }
 
 async fn tile(State(notary): State<Arc<Notary>>, Path(path): Path<String>) -> Response {
+    let log = Arc::clone(notary.chain.present());
+    tile_of(notary, log, &path).await
+}
+
+async fn tile_of(notary: Arc<Notary>, log: Arc<ReadLog>, path: &str) -> Response {
     let Ok(path) = TilePath::parse(&format!("tile/{path}")) else {
         return refused(StatusCode::NOT_FOUND, "no such tile\n");
     };
     let read =
-        tokio::task::spawn_blocking(move || notary.view.tile(&path).map_err(|error| notary.internal(&error)));
+        tokio::task::spawn_blocking(move || log.view.tile(&path).map_err(|error| notary.internal(&error)));
     match read.await.unwrap_or(Err(Refusal::Internal)) {
         Ok(Some(bytes)) => immutable(bytes),
         Ok(None) => refused(StatusCode::NOT_FOUND, "the log does not reach so far\n"),
@@ -97,11 +123,16 @@ async fn healthz(State(notary): State<Arc<Notary>>) -> Response {
     let head = notary.view.head();
     let incomplete = notary.listing.rebuilding() || notary.listing.needs_rebuild();
     let listing = if incomplete { "rebuilding" } else { "whole" };
+    let closed = notary.next.as_ref();
+    let closed = closed.map_or_else(String::new, |next| format!("closed for {next}\n"));
     let facts = format!(
-        "size {}\npublished {}\nlisting {listing} to {}\n",
+        "size {}\npublished {}\nlisting {listing} to {}\n{closed}",
         head.size,
         notary.published().head.size,
-        notary.listing.followed()
+        notary
+            .listing
+            .followed()
+            .saturating_sub(notary.chain.present().base)
     );
     let facts = facts + &parties(&notary);
     match stopped {

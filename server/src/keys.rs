@@ -6,6 +6,8 @@ mod mldsa44;
 mod passphrase;
 mod pkcs8_pem;
 mod signer;
+#[cfg(feature = "pkcs11")]
+mod token;
 mod witness;
 
 use std::fmt;
@@ -16,7 +18,7 @@ use rand::TryRng as _;
 use rand::rngs::SysRng;
 use thiserror::Error;
 use trialseal_core::checkpoint::Origin;
-use trialseal_core::note::KeyName;
+use trialseal_core::note::{KeyName, VerifierKey};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 pub use self::cose::{COSE_FILE, COSE_PUB_FILE, open_or_make_cose_key};
@@ -53,6 +55,19 @@ const KEY_FILE_BYTES_MAX: u64 = 16 * 1024;
 /// The 32 secret bytes that a key comes from, wiped when dropped.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(crate) struct Seed([u8; 32]);
+
+/// Where a log's Ed25519 key is in a PKCS#11 token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenPlace {
+    /// The module: a shared library.
+    pub module: PathBuf,
+    /// The token's label.
+    pub token: String,
+    /// The key's label in it.
+    pub key: String,
+    /// The file with the user's PIN; without, `$CREDENTIALS_DIRECTORY` and then the terminal.
+    pub pin_file: Option<PathBuf>,
+}
 
 /// The two secret keys of a log, or of a witness.
 pub struct LogKeys {
@@ -93,6 +108,19 @@ pub enum KeyError {
         /// Its permission bits.
         mode: u32,
     },
+    /// A token does not do what is asked of it.
+    #[error("the token {token}: {problem}")]
+    Token {
+        /// Its label.
+        token: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A key is to be in a token, and this program cannot use one.
+    #[error(
+        "this program was built without PKCS#11: build it with the feature pkcs11, or leave [pkcs11] out"
+    )]
+    NoTokens,
     /// There is no passphrase, or it is not one.
     #[error("{0}")]
     Passphrase(String),
@@ -164,6 +192,23 @@ impl LogKeys {
         })
     }
 
+    /// Makes the keys of a log in a directory that holds none, and makes sure that they are durable
+    /// there. Keys that were made before are left alone; of an attempt that was interrupted, what
+    /// it left is removed: the public keys are written last, and nobody knows secret ones without
+    /// them.
+    ///
+    /// # Errors
+    /// Names the file that cannot be written.
+    pub fn make_durably(origin: &Origin, directory: &Path, passphrase: &Passphrase) -> Result<(), KeyError> {
+        if !directory.join(LOG_PUB_FILE).exists() {
+            for name in [ED25519_FILE, MLDSA44_FILE] {
+                files::remove_if_there(&directory.join(name))?;
+            }
+            Self::generate()?.save(origin, directory, passphrase)?;
+        }
+        sync_keys(directory)
+    }
+
     /// Writes both keys, encrypted and with mode 0600, and the public keys, into the directory (made with
     /// mode 0700 if it is not there), and syncs them. Files that exist are left alone and are an error.
     ///
@@ -205,24 +250,42 @@ impl LogKeys {
     }
 
     fn read(names: &KeyFiles, directory: &Path, passphrase: &Passphrase) -> Result<Self, KeyError> {
-        let read = |algorithm, name| -> Result<Seed, KeyError> {
-            let path = directory.join(name);
-            let mut text = Zeroizing::new(String::new());
-            open_private(&path, Readers::Owner)?
-                .take(KEY_FILE_BYTES_MAX)
-                .read_to_string(&mut text)
-                .map_err(|error| KeyError::Unreadable {
-                    path: path.clone(),
-                    error,
-                })?;
-            pkcs8_pem::decrypt(algorithm, &text, passphrase)
-                .map_err(|problem| KeyError::File { path, problem })
-        };
         Ok(Self {
-            ed25519: read(Algorithm::Ed25519, names.ed25519)?,
-            mldsa44: read(Algorithm::MlDsa44, names.mldsa44)?,
+            ed25519: read_seed(Algorithm::Ed25519, directory.join(names.ed25519), passphrase)?,
+            mldsa44: read_seed(Algorithm::MlDsa44, directory.join(names.mldsa44), passphrase)?,
         })
     }
+}
+
+fn read_seed(algorithm: Algorithm, path: PathBuf, passphrase: &Passphrase) -> Result<Seed, KeyError> {
+    let mut text = Zeroizing::new(String::new());
+    open_private(&path, Readers::Owner)?
+        .take(KEY_FILE_BYTES_MAX)
+        .read_to_string(&mut text)
+        .map_err(|error| KeyError::Unreadable {
+            path: path.clone(),
+            error,
+        })?;
+    pkcs8_pem::decrypt(algorithm, &text, passphrase).map_err(|problem| KeyError::File { path, problem })
+}
+
+/// The two public keys of a log, from the `log.pub` in its directory of keys: Ed25519, then
+/// ML-DSA-44. Needs no passphrase.
+///
+/// # Errors
+/// If the file cannot be read, or holds something else.
+pub fn read_log_pub(directory: &Path) -> Result<[VerifierKey; 2], KeyError> {
+    let path = directory.join(LOG_PUB_FILE);
+    let text = std::fs::read_to_string(&path).map_err(|error| KeyError::Unreadable {
+        path: path.clone(),
+        error,
+    })?;
+    let keys: Result<Vec<_>, _> = text.lines().map(VerifierKey::parse).collect();
+    let keys = keys.ok().and_then(|keys| <[VerifierKey; 2]>::try_from(keys).ok());
+    keys.ok_or(KeyError::File {
+        path,
+        problem: Problem::NotPublicKeys,
+    })
 }
 
 /// Refuses public keys that are not those of the secret keys beside them.
@@ -250,6 +313,117 @@ impl LogSigner {
         let signer = Self::new(origin, &LogKeys::load(directory, passphrase)?)?;
         check_public(directory.join(LOG_PUB_FILE), &signer.log_pub(), origin.key_name())?;
         Ok(signer)
+    }
+
+    /// As [`Self::open`], with the Ed25519 key in a token if one is named.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and where the token does not give the key.
+    pub fn open_at(
+        origin: &Origin,
+        directory: &Path,
+        token: Option<&TokenPlace>,
+        passphrase: &Passphrase,
+    ) -> Result<Self, KeyError> {
+        match token {
+            None => Self::open(origin, directory, passphrase),
+            Some(place) => on_token::open(origin, directory, place, passphrase),
+        }
+    }
+
+    /// Makes a log's keys, as [`LogKeys::make_durably`] does, with the Ed25519 key in a token if one is
+    /// named; a key that is there under its label is used.
+    ///
+    /// # Errors
+    /// As [`LogKeys::make_durably`], and where the token does not make the key.
+    pub fn make_at(
+        origin: &Origin,
+        directory: &Path,
+        token: Option<&TokenPlace>,
+        passphrase: &Passphrase,
+    ) -> Result<(), KeyError> {
+        match token {
+            None => LogKeys::make_durably(origin, directory, passphrase),
+            Some(place) => on_token::make(origin, directory, place, passphrase),
+        }
+    }
+}
+
+/// Makes the names in a directory of keys, and its own name, durable.
+fn sync_keys(directory: &Path) -> Result<(), KeyError> {
+    files::sync_directory(directory)?;
+    match directory.parent() {
+        Some(parent) => files::sync_directory(parent),
+        None => Ok(()),
+    }
+}
+
+/// Logs whose Ed25519 key is in a token; their ML-DSA-44 key is a file.
+#[cfg(feature = "pkcs11")]
+mod on_token {
+    use super::token::TokenKey;
+    use super::*;
+
+    pub(super) fn open(
+        origin: &Origin,
+        directory: &Path,
+        place: &TokenPlace,
+        passphrase: &Passphrase,
+    ) -> Result<LogSigner, KeyError> {
+        let mldsa44 = read_seed(Algorithm::MlDsa44, directory.join(MLDSA44_FILE), passphrase)?;
+        let ed25519 = TokenKey::open(place, origin.key_name().clone())?;
+        let signer = LogSigner::with_token(origin, ed25519, &mldsa44)?;
+        check_public(directory.join(LOG_PUB_FILE), &signer.log_pub(), origin.key_name())?;
+        Ok(signer)
+    }
+
+    pub(super) fn make(
+        origin: &Origin,
+        directory: &Path,
+        place: &TokenPlace,
+        passphrase: &Passphrase,
+    ) -> Result<(), KeyError> {
+        if !directory.join(LOG_PUB_FILE).exists() {
+            let path = directory.join(MLDSA44_FILE);
+            let failed = |problem| KeyError::File {
+                path: path.clone(),
+                problem,
+            };
+            files::create_private_directory(directory)?;
+            files::remove_if_there(&path)?;
+            let ed25519 = TokenKey::open_or_make(place, origin.key_name().clone())?;
+            let mldsa44 = Seed::random().map_err(failed)?;
+            let encrypted = pkcs8_pem::encrypt(Algorithm::MlDsa44, &mldsa44, passphrase);
+            let encrypted = encrypted.map(Zeroizing::new).map_err(failed)?;
+            files::create_private(&path, encrypted.as_bytes())?;
+            let signer = LogSigner::with_token(origin, ed25519, &mldsa44)?;
+            files::create_public(&directory.join(LOG_PUB_FILE), signer.log_pub().as_bytes())?;
+        }
+        sync_keys(directory)
+    }
+}
+
+/// A program that cannot use tokens.
+#[cfg(not(feature = "pkcs11"))]
+mod on_token {
+    use super::*;
+
+    pub(super) fn open(
+        _origin: &Origin,
+        _directory: &Path,
+        _place: &TokenPlace,
+        _passphrase: &Passphrase,
+    ) -> Result<LogSigner, KeyError> {
+        Err(KeyError::NoTokens)
+    }
+
+    pub(super) fn make(
+        _origin: &Origin,
+        _directory: &Path,
+        _place: &TokenPlace,
+        _passphrase: &Passphrase,
+    ) -> Result<(), KeyError> {
+        Err(KeyError::NoTokens)
     }
 }
 

@@ -79,6 +79,12 @@ impl Layout {
         self.all_evidence().join("cosigned")
     }
 
+    /// The state that was carried from the log before; none in a first log.
+    #[must_use]
+    pub fn carried(&self) -> PathBuf {
+        self.private.join("carried")
+    }
+
     /// The folder of snapshots.
     #[must_use]
     pub fn snapshots(&self) -> PathBuf {

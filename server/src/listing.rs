@@ -21,10 +21,11 @@ use trialseal_core::{
 };
 
 use crate::{
+    chain::{Chain, ReadLog},
     facts::facts_of,
     state::{FullPage, ROW_BYTES, Registers, Row, read_lock, write_lock},
     stored::StoredEntry,
-    view::{LogView, ViewError},
+    view::ViewError,
 };
 
 const PAGES: &str = "pages/1";
@@ -48,7 +49,7 @@ enum ListingError {
 /// A page that cannot be had now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Behind {
-    /// The log size that the listing has reached.
+    /// The entries, of all logs, that the listing has reached.
     pub reached: u64,
 }
 
@@ -65,7 +66,7 @@ struct Database {
 pub struct Listing {
     directory: PathBuf,
     database: RwLock<Option<Database>>,
-    /// Log size up to which every full page is there.
+    /// Entries, of all logs of the notary, up to which every full page is there.
     followed: AtomicU64,
     rebuilding: AtomicBool,
     stopping: AtomicBool,
@@ -93,7 +94,7 @@ impl Listing {
         listing
     }
 
-    /// The log size that the listing reflects.
+    /// The entries, of all logs of the notary, that the listing reflects.
     #[must_use]
     pub fn followed(&self) -> u64 {
         self.followed.load(Ordering::Acquire)
@@ -128,8 +129,8 @@ impl Listing {
         }
     }
 
-    /// Adds the pages that the log filled on its way to `size`.
-    pub fn follow(&self, pages: &[FullPage], size: u64) {
+    /// Adds the pages that the log filled on its way to the place `end`.
+    pub fn follow(&self, pages: &[FullPage], end: u64) {
         let mut failed = None;
         if let Some(database) = read_lock(&self.database).as_ref() {
             for page in pages {
@@ -142,7 +143,7 @@ impl Listing {
         match failed {
             Some(error) => self.set_aside(&error),
             None if self.rebuilding() || read_lock(&self.database).is_none() => {}
-            None => self.followed.store(size, Ordering::Release),
+            None => self.followed.store(end, Ordering::Release),
         }
     }
 
@@ -175,14 +176,14 @@ impl Listing {
         read_lock(&self.database).is_none() && !self.rebuilding()
     }
 
-    /// Makes the listing anew from the committed log, up to its head at the start; the
+    /// Makes the listing anew from all committed logs, up to the head at the start; the
     /// publisher adds what comes later. Blocks; runs on a thread of its own.
-    pub fn rebuild(&self, view: &LogView) {
+    pub fn rebuild(&self, chain: &Chain) {
         if self.rebuilding.swap(true, Ordering::AcqRel) {
             return;
         }
         self.followed.store(0, Ordering::Release);
-        let result = self.start_anew().and_then(|()| self.refill(view));
+        let result = self.start_anew().and_then(|()| self.refill(chain));
         self.rebuilding.store(false, Ordering::Release);
         match result {
             Ok(size) => {
@@ -209,24 +210,32 @@ impl Listing {
         Ok(())
     }
 
-    fn refill(&self, view: &LogView) -> Result<u64, ListingError> {
+    fn refill(&self, chain: &Chain) -> Result<u64, ListingError> {
         let mut registers = Registers::default();
+        for log in chain.closed().iter().chain([chain.present()]) {
+            self.refill_from(log, &mut registers)?;
+        }
+        Ok(self.followed())
+    }
+
+    fn refill_from(&self, log: &ReadLog, registers: &mut Registers) -> Result<(), ListingError> {
         let mut index = 0;
         // The head moves on meanwhile; the last entries are caught up with as well.
-        while index < view.head().size.get() && !self.stopping.load(Ordering::Acquire) {
+        while index < log.size().get() && !self.stopping.load(Ordering::Acquire) {
             let at = LogIndex::new(index).map_err(|_| ListingError::Record(index))?;
-            if let Some(StoredEntry::Record(record)) = view.stored(at)? {
+            if let Some(StoredEntry::Record(record)) = log.view.stored(at)? {
                 let facts = facts_of(&record).map_err(|_| ListingError::Record(index))?;
                 let owner = facts.owner().clone();
-                let page = registers.append(&facts.register, &owner, facts.sequence, facts.record, facts.row);
+                let row = facts.row(log.place(facts.index));
+                let page = registers.append(&facts.register, &owner, facts.sequence, facts.record, row);
                 if let (Some(page), Some(database)) = (page, read_lock(&self.database).as_ref()) {
                     database.insert(&page)?;
                 }
             }
             index += 1;
-            self.followed.store(index, Ordering::Release);
+            self.followed.store(log.base + index, Ordering::Release);
         }
-        Ok(index)
+        Ok(())
     }
 
     fn set_aside(&self, error: &ListingError) {

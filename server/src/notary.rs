@@ -29,6 +29,7 @@ pub use self::{
 };
 use crate::{
     admit::{Admission, Caller, authenticate},
+    chain::{Chain, Place, ReadLog},
     clock::Clock,
     config::{self, Limits},
     evidence::{Asking, Evidence, Published, Publishing, Stamping},
@@ -64,8 +65,8 @@ pub enum Answer {
         /// Position in it, from 0.
         position: usize,
     },
-    /// It was on record already, at this index.
-    Repeated(LogIndex),
+    /// It was on record already, at this place.
+    Repeated(Place),
     /// It was refused; nothing is stored.
     Refused(Refusal),
 }
@@ -76,6 +77,10 @@ pub struct Notary {
     pub origin: Origin,
     /// The committed log.
     pub view: Arc<LogView>,
+    /// It and the closed logs that it continues.
+    pub chain: Chain,
+    /// The log that follows, if this one is closed: then nothing is taken any more.
+    pub next: Option<Origin>,
     /// The listing of registers.
     pub listing: Arc<Listing>,
     /// Register heads; look only at records below the head's size.
@@ -133,6 +138,7 @@ impl Notary {
             committer,
             publisher,
             view,
+            chain,
             listing,
         } = opened;
         let StartOptions {
@@ -163,6 +169,8 @@ impl Notary {
         let notary = Arc::new(Self {
             origin: origin.clone(),
             view: Arc::clone(&view),
+            chain,
+            next: sealer.state().closed().map(|next| next.origin.clone()),
             listing,
             registers: Arc::clone(sealer.state().registers()),
             shared: Arc::clone(&shared),
@@ -253,9 +261,8 @@ impl Notary {
     #[must_use]
     pub fn admission<'a>(&'a self, accounts: &'a Accounts) -> Admission<'a> {
         Admission {
-            origin: &self.origin,
+            chain: &self.chain,
             accounts,
-            view: &self.view,
             now: self.now(),
         }
     }
@@ -378,12 +385,20 @@ impl Notary {
         Ok(answers)
     }
 
-    /// An entry of the committed log. Blocks on the disk.
+    /// An entry of a committed log. Blocks on the disk.
     ///
     /// # Errors
     /// [`Refusal::Internal`] if it cannot be read.
-    pub fn read(&self, index: LogIndex) -> Result<Option<StoredEntry>, Refusal> {
-        self.view.stored(index).map_err(|error| self.internal(&error))
+    pub fn read(&self, log: &ReadLog, index: LogIndex) -> Result<Option<StoredEntry>, Refusal> {
+        log.view.stored(index).map_err(|error| self.internal(&error))
+    }
+
+    /// The log that holds a place, and the index there.
+    ///
+    /// # Errors
+    /// [`Refusal::Internal`] for a place that no log can have.
+    pub fn locate(&self, place: Place) -> Result<(&Arc<ReadLog>, LogIndex), Refusal> {
+        self.chain.locate(place).ok_or(Refusal::Internal)
     }
 
     /// Logs what only the operator should know; the caller is told that something failed.
@@ -408,12 +423,12 @@ impl Notary {
         }
     }
 
-    /// The record's id at an index of the committed log.
+    /// The record's id at an index of a committed log.
     ///
     /// # Errors
     /// As [`Self::read`].
-    pub fn record_id(&self, index: LogIndex) -> Result<Option<RecordId>, Refusal> {
-        Ok(match self.read(index)? {
+    pub fn record_id(&self, log: &ReadLog, index: LogIndex) -> Result<Option<RecordId>, Refusal> {
+        Ok(match self.read(log, index)? {
             Some(StoredEntry::Record(record)) => Some(record.leaves().root()),
             _ => None,
         })

@@ -26,6 +26,7 @@ use trialseal_core::{
 
 use crate::{
     bundle,
+    chain::Chain,
     durable::{Batch as DurableBatch, DurableError, Envelope, write_new},
     fs::{FileError, FileSystem, PRIVATE_DIRECTORY, PRIVATE_FILE, PUBLIC_DIRECTORY, PUBLIC_FILE},
     journal::JournalKeeper,
@@ -129,6 +130,7 @@ pub struct Progress {
 pub struct Publisher {
     fs: Arc<dyn FileSystem>,
     layout: Layout,
+    chain: Chain,
     view: Arc<LogView>,
     listing: Arc<Listing>,
     keeper: Option<JournalKeeper>,
@@ -167,7 +169,7 @@ impl Publisher {
     pub fn new(
         fs: Arc<dyn FileSystem>,
         layout: Layout,
-        view: Arc<LogView>,
+        chain: Chain,
         listing: Arc<Listing>,
         published: u64,
         snapshot: u64,
@@ -178,7 +180,8 @@ impl Publisher {
         Self {
             fs,
             layout,
-            view,
+            view: Arc::clone(&chain.present().view),
+            chain,
             listing,
             keeper: None,
             progress,
@@ -263,10 +266,10 @@ impl Publisher {
         if !self.listing.needs_rebuild() {
             return;
         }
-        let (listing, view) = (Arc::clone(&self.listing), Arc::clone(&self.view));
+        let (listing, chain) = (Arc::clone(&self.listing), self.chain.clone());
         let started = std::thread::Builder::new()
             .name("listing".to_owned())
-            .spawn(move || listing.rebuild(&view));
+            .spawn(move || listing.rebuild(&chain));
         if let Err(error) = started {
             tracing::error!(%error, "no thread for the listing; it is tried again");
         }
@@ -277,7 +280,8 @@ impl Publisher {
         match task {
             Task::Batch(sealed) => {
                 let batch = &sealed.batch;
-                self.listing.follow(&batch.pages, batch.checkpoint.size.get());
+                let end = self.base().saturating_add(batch.checkpoint.size.get());
+                self.listing.follow(&batch.pages, end);
                 self.generations.extend(batch.generations.iter().cloned());
                 if batch.checkpoint.size.get() <= self.published() {
                     return;
@@ -299,6 +303,11 @@ impl Publisher {
             || !self.generations.is_empty()
             || self.full_tiles() > 0
             || self.progress.no_segment.load(Ordering::Acquire)
+    }
+
+    /// Entries of the logs before this one.
+    fn base(&self) -> u64 {
+        self.chain.present().base
     }
 
     fn published(&self) -> u64 {
@@ -451,7 +460,8 @@ impl Publisher {
         }
         for name in self.fs.list(&directory)? {
             let forgotten = name.parse().is_ok_and(|number: u64| {
-                number < snapshot.size / crate::state::GENERATION && !snapshot.generations.contains(&number)
+                number < (self.base() + snapshot.size) / crate::state::GENERATION
+                    && !snapshot.generations.contains(&number)
             });
             if forgotten {
                 self.fs.remove_file(&directory.join(name))?;
@@ -477,10 +487,9 @@ impl Publisher {
 
     fn release(&self) {
         let Some(keeper) = &self.keeper else { return };
-        let unwritten = self
-            .generations
-            .front()
-            .map_or(u64::MAX, |(number, _)| number * crate::state::GENERATION);
+        let unwritten = self.generations.front().map_or(u64::MAX, |(number, _)| {
+            (number * crate::state::GENERATION).saturating_sub(self.base())
+        });
         let below = self.published().min(self.snapshot).min(unwritten);
         if let Err(error) = keeper.release(below) {
             tracing::warn!(%error, "journal segments could not be released; they are kept");

@@ -11,7 +11,7 @@ use rand::rngs::StdRng;
 use trialseal_core::{
     checkpoint::{Checkpoint, Origin},
     cose::CoseSigningKey,
-    entry::{LogKeys, Statement, record_leaf_hash},
+    entry::{Statement, record_leaf_hash},
     hash::Hash,
     index::{LogIndex, LogSize},
     merkle::{
@@ -22,24 +22,32 @@ use trialseal_core::{
     time::Instant,
 };
 
+use self::continued::{check_carried, check_opened, open_closed};
 use crate::{
+    carried::{self, Carried},
+    chain::{Chain, ReadLog},
     clock::Clock,
+    closed::{ClosedError, ClosedLog},
     durable::{DurableError, clean_leftovers},
     facts::facts_of,
-    fs::{FileError, FileSystem, PRIVATE_DIRECTORY, PUBLIC_DIRECTORY},
-    journal::{FrameHeader, Journal, JournalError, JournalId, JournalOptions},
+    fs::{FileError, FileSystem, PRIVATE_DIRECTORY},
+    journal::{FrameHeader, Journal, JournalError, JournalOptions},
     keys::LogSigner,
     layout::{Layout, TILE},
     listing::Listing,
     publish::{GENERATION, PublishError, Publisher, SNAPSHOT, Task},
-    refusal::Refusal,
     seal::{Batch, PublicEntry, Sealer, completed_tiles},
     sequence::Committer,
     signer_state::{self, AcceptedHead, SignerState, SignerStateError},
-    state::{Completed, RememberedLimits, State},
+    state::{Completed, NextLog, RememberedLimits, State},
     stored::{StoredBatch, StoredEntry, StoredError},
     view::{Head, LogView, Sealed, ViewError},
 };
+
+mod continued;
+mod create;
+
+pub use create::{CarriedState, create, create_next};
 
 /// A snapshot of a million registers with half-full pages.
 pub(crate) const SNAPSHOT_BYTES_MAX: u64 = 4 << 30;
@@ -107,6 +115,12 @@ pub enum OpenError {
     /// The last checkpoint is not signed by our keys.
     #[error("the last checkpoint is not signed by the keys of this notary: {0}")]
     Checkpoint(String),
+    /// The log before this one cannot be read, or is another.
+    #[error(transparent)]
+    Closed(#[from] ClosedError),
+    /// What was carried from the log before does not fit.
+    #[error("this log does not continue the logs before it: {0}")]
+    Carried(String),
     /// The first batch could not be made.
     #[error("the log could not be created: {0}")]
     Create(String),
@@ -130,6 +144,8 @@ pub struct OpenOptions {
     pub remembered: RememberedLimits,
     /// Randomness of the salts in `when`.
     pub salts: StdRng,
+    /// The closed logs that this one continues, oldest first.
+    pub previous: Vec<ClosedLog>,
     /// The head that the operator accepts, after restoring a backup.
     pub accept_head: Option<AcceptedHead>,
 }
@@ -144,64 +160,10 @@ pub struct Opened {
     pub publisher: Publisher,
     /// Reads the log.
     pub view: Arc<LogView>,
+    /// Reads it and those before it.
+    pub chain: Chain,
     /// Lists registers.
     pub listing: Arc<Listing>,
-}
-
-/// Creates a log in an empty place: its folders, its journal and the `open` statement.
-///
-/// # Errors
-/// If there is a journal already, or anything cannot be written.
-pub fn create(options: &OpenOptions, identity: JournalId) -> Result<(), OpenError> {
-    let OpenOptions {
-        fs, layout, signer, ..
-    } = options;
-    for (directory, mode) in [
-        (&layout.public, PUBLIC_DIRECTORY),
-        (&layout.private, PRIVATE_DIRECTORY),
-        (&layout.journal, PRIVATE_DIRECTORY),
-    ] {
-        fs.create_dir_all(directory, mode)?;
-    }
-    if let Some(parent) = layout.signer_state.parent() {
-        fs.create_dir_all(parent, PRIVATE_DIRECTORY)?;
-    }
-    let journal = Journal::create(Arc::clone(fs), &layout.journal, options.journal, identity)?;
-    let now = options.clock.now();
-    let [ed25519, mldsa] = signer.verifiers();
-    let broken = |problem: String| OpenError::Create(problem);
-    let keys = LogKeys::new(ed25519.clone(), mldsa.clone()).map_err(|error| broken(error.to_string()))?;
-    let statement = Statement::Open {
-        created_at: now,
-        keys,
-        origin: signer.origin().clone(),
-        previous: None,
-    };
-    let mut sealer = Sealer::new(
-        signer.origin().clone(),
-        State::default(),
-        CompactRange::new(),
-        options.remembered,
-        rand::make_rng(),
-    );
-    let mut open = sealer.begin(now);
-    open.state(&statement)
-        .map_err(|error: Refusal| broken(error.to_string()))?;
-    let batch = open.finish().map_err(|error| broken(error.to_string()))?;
-    let remembered = SignerState {
-        checkpoint: batch.checkpoint.clone(),
-        time: now,
-    };
-    let mut committer = Committer {
-        signer: Arc::clone(signer),
-        journal,
-        segment: 0,
-    };
-    committer
-        .commit(batch)
-        .map_err(|error| broken(error.to_string()))?;
-    remembered.write(&**fs, &layout.signer_state)?;
-    Ok(())
 }
 
 /// Opens an existing log.
@@ -216,13 +178,16 @@ pub fn open(options: OpenOptions) -> Result<Opened, OpenError> {
         journal,
         remembered,
         salts,
+        previous,
         accept_head,
         ..
     } = options;
+    let closed = open_closed(&fs, &previous, &signer)?;
     let mut replay = Replay {
         fs: Arc::clone(&fs),
         layout: layout.clone(),
         origin: signer.origin().clone(),
+        closed,
         snapshot: 0,
         state: State::default(),
         log: None,
@@ -247,6 +212,8 @@ pub fn open(options: OpenOptions) -> Result<Opened, OpenError> {
     } = replay;
     let Some(ReplayedLog {
         view,
+        chain,
+        carried,
         edge,
         mut publisher,
         listing,
@@ -255,6 +222,9 @@ pub fn open(options: OpenOptions) -> Result<Opened, OpenError> {
         return Err(OpenError::Empty);
     };
     check_head(&view, &signer, &edge)?;
+    if let Some(note) = &carried {
+        check_opened(&view, note)?;
+    }
     check_nothing_beyond(&*fs, &layout, edge.size())?;
     let memory = SignerState::read(&*fs, &layout.signer_state)?;
     signer_state::check(
@@ -275,6 +245,7 @@ pub fn open(options: OpenOptions) -> Result<Opened, OpenError> {
         },
         publisher,
         view,
+        chain,
         listing,
     })
 }
@@ -293,7 +264,13 @@ fn unwrap_rejection(error: JournalError) -> OpenError {
     }
 }
 
-fn read_snapshot(fs: &dyn FileSystem, layout: &Layout) -> Result<(State, u64), OpenError> {
+/// The newest snapshot of a log with `base` entries before it, or what it began with.
+fn read_snapshot(
+    fs: &dyn FileSystem,
+    layout: &Layout,
+    carried: Option<Carried>,
+) -> Result<(State, u64), OpenError> {
+    let base = carried.as_ref().map_or(0, |carried| carried.base);
     let directory = layout.snapshots();
     let names = if fs.metadata(&directory)?.is_some() {
         fs.list(&directory)?
@@ -301,7 +278,12 @@ fn read_snapshot(fs: &dyn FileSystem, layout: &Layout) -> Result<(State, u64), O
         Vec::new()
     };
     let Some(size) = names.iter().filter_map(|name| name.parse::<u64>().ok()).max() else {
-        return Ok((State::default(), 0));
+        let (mut state, generations) = match carried {
+            Some(carried) => (carried.state, carried.generations),
+            None => (State::default(), Vec::new()),
+        };
+        load_generations(fs, layout, &mut state, &generations)?;
+        return Ok((state, 0));
     };
     let path = layout.snapshot(size);
     let file = fs.read(&path, SNAPSHOT_BYTES_MAX)?;
@@ -310,14 +292,25 @@ fn read_snapshot(fs: &dyn FileSystem, layout: &Layout) -> Result<(State, u64), O
         problem: "it is no snapshot of the state",
     };
     let (_, contents) = SNAPSHOT.open(&path, &file)?;
-    let (mut state, generations) = State::decode(contents).map_err(|_| damaged())?;
+    let (mut state, generations) = State::decode(contents, base).map_err(|_| damaged())?;
     if state.size().get() != size {
         return Err(damaged().into());
     }
+    load_generations(fs, layout, &mut state, &generations)?;
+    Ok((state, size))
+}
+
+/// Loads the complete generations of remembered submissions that a state relies on.
+fn load_generations(
+    fs: &dyn FileSystem,
+    layout: &Layout,
+    state: &mut State,
+    generations: &[u64],
+) -> Result<(), OpenError> {
     state
         .remembered_mut()
         .reserve(generations.len() as u64 * crate::state::GENERATION);
-    for number in generations {
+    for &number in generations {
         let path = layout.generation(number);
         let file = fs.read(&path, SNAPSHOT_BYTES_MAX)?;
         let (_, contents) = GENERATION.open(&path, &file)?;
@@ -327,12 +320,15 @@ fn read_snapshot(fs: &dyn FileSystem, layout: &Layout) -> Result<(State, u64), O
             return Err(DurableError::Damaged { path, problem }.into());
         }
     }
-    Ok((state, size))
+    Ok(())
 }
 
 /// The log as replay builds it, once the first frame says where it begins.
 struct ReplayedLog {
     view: Arc<LogView>,
+    chain: Chain,
+    /// The final checkpoint of the log before.
+    carried: Option<String>,
     edge: CompactRange,
     publisher: Publisher,
     listing: Arc<Listing>,
@@ -343,6 +339,7 @@ struct Replay {
     fs: Arc<dyn FileSystem>,
     layout: Layout,
     origin: Origin,
+    closed: Vec<Arc<ReadLog>>,
     snapshot: u64,
     state: State,
     log: Option<ReplayedLog>,
@@ -384,7 +381,10 @@ impl Replay {
     /// Nothing but the journal is opened before its first frame comes, since only then is
     /// it locked: a second server must not touch what the first one uses.
     fn begin(&mut self, first: u64) -> Result<ReplayedLog, OpenError> {
-        (self.state, self.snapshot) = read_snapshot(&*self.fs, &self.layout)?;
+        let carried = carried::read(&*self.fs, &self.layout)?;
+        check_carried(carried.as_ref(), self.closed.last())?;
+        let note = carried.as_ref().map(|carried| carried.note.clone());
+        (self.state, self.snapshot) = read_snapshot(&*self.fs, &self.layout, carried)?;
         if first > self.snapshot {
             return Err(OpenError::Gap {
                 journal: first,
@@ -402,23 +402,28 @@ impl Replay {
             time: Instant::from_millis(0),
         };
         let view = LogView::open(Arc::clone(&self.fs), self.layout.clone(), published, head)?;
-        let mut hashes = Vec::new();
-        for level in (0..64_u8).rev().filter(|level| first >> level & 1 == 1) {
-            hashes.push(view.node(level, (first >> level) - 1)?);
-        }
-        let edge = CompactRange::from_parts(size, hashes).map_err(|_| OpenError::Empty)?;
+        let edge = edge_at(&view, size)?;
         let view = Arc::new(view);
+        let present = ReadLog {
+            origin: self.origin.clone(),
+            base: self.state.base(),
+            view: Arc::clone(&view),
+            kept: None,
+        };
+        let chain = Chain::new(std::mem::take(&mut self.closed), Arc::new(present));
         let listing = self.open_listing()?;
         let publisher = Publisher::new(
             Arc::clone(&self.fs),
             self.layout.clone(),
-            Arc::clone(&view),
+            chain.clone(),
             Arc::clone(&listing),
             published,
             self.snapshot,
         );
         Ok(ReplayedLog {
             view,
+            chain,
+            carried: note,
             edge,
             publisher,
             listing,
@@ -431,7 +436,7 @@ impl Replay {
         let listing = Listing::open(&self.layout.index);
         // Asked before replay, which begins at the snapshot and brings the listing up to
         // the head without the pages that were full before.
-        if listing.followed() < self.snapshot {
+        if listing.followed() < self.state.base().saturating_add(self.snapshot) {
             listing.mark_incomplete();
         }
         Ok(Arc::new(listing))
@@ -449,6 +454,9 @@ impl Replay {
         let (mut pages, mut generations) = (Vec::new(), Vec::new());
         let mut time = Instant::from_millis(0);
         for (index, bytes) in (header.first_index..).zip(stored.iter()) {
+            if self.state.closed().is_some() {
+                return Err(refused("it stands behind the statement close".to_owned()));
+            }
             let entry = StoredEntry::decode(&bytes).map_err(|error| refused(error.to_string()))?;
             let (public, leaf) = public_entry(&entry);
             entries.push(public);
@@ -459,6 +467,8 @@ impl Replay {
                 pages.extend(completed.page);
                 generations.extend(completed.generation);
                 time = self.state.last_time();
+            } else if let Some(next) = closing(&entry) {
+                self.state.set_closed(next);
             }
         }
         let tree =
@@ -532,7 +542,7 @@ impl Replay {
     }
 }
 
-fn public_entry(entry: &StoredEntry) -> (PublicEntry, Hash) {
+pub(crate) fn public_entry(entry: &StoredEntry) -> (PublicEntry, Hash) {
     match entry {
         StoredEntry::Record(record) => {
             let record = record.leaves().root();
@@ -544,6 +554,31 @@ fn public_entry(entry: &StoredEntry) -> (PublicEntry, Hash) {
             (PublicEntry::Statement(bytes), leaf)
         }
     }
+}
+
+/// The next log, if the entry is the statement that closes this one.
+fn closing(entry: &StoredEntry) -> Option<NextLog> {
+    let StoredEntry::Statement(json) = entry else {
+        return None;
+    };
+    match Statement::parse(json) {
+        Ok(Statement::Close { keys, next }) => Some(NextLog { origin: next, keys }),
+        _ => None,
+    }
+}
+
+/// The right edge of the tree over the first `size` entries.
+pub(crate) fn edge_at(view: &LogView, size: LogSize) -> Result<CompactRange, ViewError> {
+    let entries = size.get();
+    let mut hashes = Vec::new();
+    for level in (0..64_u8).rev().filter(|level| entries >> level & 1 == 1) {
+        hashes.push(view.node(level, (entries >> level) - 1)?);
+    }
+    // One hash for each bit of the size: what a compact range is.
+    CompactRange::from_parts(size, hashes).map_err(|_| ViewError::Beyond {
+        level: 0,
+        index: entries,
+    })
 }
 
 /// The last checkpoint must be signed by our keys: a log of other keys is another log.

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use trialseal_core::{
-    hash::RecordId, identifiers::RegisterName, index::LogIndex, record::FieldViolation, time::Instant,
+    checkpoint::Origin, hash::RecordId, identifiers::RegisterName, index::LogIndex, record::FieldViolation,
+    time::Instant,
 };
 
 use crate::{limits, state::AccountError};
@@ -43,6 +44,8 @@ pub enum Refusal {
     IdempotencyConflict {
         /// Log index of the record made with the key.
         index: LogIndex,
+        /// The log that holds it.
+        log: Origin,
         /// Its id.
         record: RecordId,
     },
@@ -52,6 +55,12 @@ pub enum Refusal {
     /// The organisation sends more than it may.
     #[error(transparent)]
     Limit(#[from] limits::Refusal),
+    /// The log is closed; submissions are signed for the next one.
+    #[error("this log is closed and nothing is on record; sign the submission for its next log, {next}")]
+    LogClosed {
+        /// The log to sign for.
+        next: Origin,
+    },
     /// The queue is full.
     #[error("the notary is busy; its queue is full")]
     QueueFull,
@@ -133,6 +142,7 @@ impl Refusal {
             Self::Limit(limits::Refusal::TooLarge { .. } | limits::Refusal::TooMany { .. }) => "TOO_LARGE",
             Self::Limit(limits::Refusal::Rate { .. }) => "RATE_LIMIT",
             Self::Limit(limits::Refusal::InFlight { .. }) => "IN_FLIGHT",
+            Self::LogClosed { .. } => "LOG_CLOSED",
             Self::QueueFull => "QUEUE_FULL",
             Self::RememberedFull => "REMEMBERED_FULL",
             Self::RegistersFull => "REGISTERS_FULL",

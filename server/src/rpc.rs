@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming, metadata::MetadataMap};
-use trialseal_core::index::LogIndex;
+use trialseal_core::{checkpoint::Origin, index::LogIndex};
 use trialseal_proto::v1::{self, get_receipt_request::Record as Named, notary_server::Notary as NotaryApi};
 use zeroize::Zeroizing;
 
@@ -22,7 +22,12 @@ pub use operator::OperatorService;
 pub use status::{DOMAIN, status};
 
 use self::levels::Wanted;
-use crate::{admit::Caller, notary::Notary, refusal::Refusal};
+use crate::{
+    admit::Caller,
+    chain::{Place, ReadLog},
+    notary::Notary,
+    refusal::Refusal,
+};
 
 /// What a token begins with, so that a leaked one is recognised by scanners.
 pub const TOKEN_PREFIX: &str = "trialseal_";
@@ -73,17 +78,22 @@ impl NotaryService {
         let wanted = Wanted::read(request.level, request.wait.as_ref(), metadata)?;
         let notary = Arc::clone(&self.notary);
         let find = tokio::task::spawn_blocking(move || {
-            let index = match request.record {
-                Some(Named::Index(index)) => LogIndex::new(index).map_err(|_| Refusal::RecordNotFound)?,
-                Some(Named::Position(position)) => list::index_at(&notary, &caller, &position)?,
+            let (log, index) = match request.record {
+                Some(Named::Index(index)) => {
+                    let index = LogIndex::new(index).map_err(|_| Refusal::RecordNotFound)?;
+                    (named_log(&notary, &request.log)?, index)
+                }
+                Some(Named::Position(position)) => {
+                    notary.locate(list::place_at(&notary, &caller, &position)?)?
+                }
                 None => return Err(Refusal::field("record", "is missing: give index or position")),
             };
-            list::check_readable(&notary, &caller, index)?;
-            Ok(index)
+            list::check_readable(&notary, &caller, log, index)?;
+            Ok(log.place(index))
         });
-        let index = find.await.unwrap_or(Err(Refusal::Internal))?;
-        wanted.wait(&self.notary, index).await;
-        let (receipt, reached) = submit::fresh_receipt(&self.notary, index).await?;
+        let place: Place = find.await.unwrap_or(Err(Refusal::Internal))?;
+        wanted.wait(&self.notary, place).await;
+        let (receipt, reached) = submit::fresh_receipt(&self.notary, place).await?;
         Ok(v1::GetReceiptResponse {
             receipt: Some(receipt),
             reached: levels::wire(reached),
@@ -100,6 +110,15 @@ impl NotaryService {
         let read = tokio::task::spawn_blocking(move || list::list(&notary, &caller, &request));
         read.await.unwrap_or(Err(Refusal::Internal))
     }
+}
+
+/// The log with this name; the present one for an empty name.
+fn named_log<'a>(notary: &'a Notary, name: &str) -> Result<&'a Arc<ReadLog>, Refusal> {
+    if name.is_empty() {
+        return Ok(notary.chain.present());
+    }
+    let origin = Origin::new(name).map_err(|error| Refusal::field("log", error.to_string()))?;
+    notary.chain.by_origin(&origin).ok_or(Refusal::RecordNotFound)
 }
 
 #[tonic::async_trait]

@@ -21,10 +21,11 @@ use trialseal_core::{
 };
 
 use crate::{
+    chain::Place,
     refusal::Refusal,
     state::{
-        AccountChange, Completed, DRAFT_REMEMBERED_MS, Fingerprint, FullPage, REGISTERS_MAX, RecordFacts,
-        RememberedLimits, Row, State, read_lock,
+        AccountChange, Completed, DRAFT_REMEMBERED_MS, Fingerprint, FullPage, NextLog, REGISTERS_MAX,
+        RecordFacts, RememberedLimits, State, read_lock,
     },
     stored::{BatchBuilder, SaltedText, StoredBatch, StoredEntry, StoredRecord, Submitted},
 };
@@ -67,7 +68,9 @@ pub struct Admitted {
     /// The change of the accounts that it makes, from the operator only.
     pub account: Option<AccountChange>,
     /// Records that share the fingerprint and were found to be something else.
-    pub not_these: Vec<LogIndex>,
+    pub not_these: Vec<Place>,
+    /// It is signed for a closed log of this notary: it can only be on record already.
+    pub closed_log: bool,
 }
 
 impl Admitted {
@@ -87,8 +90,8 @@ impl Admitted {
 pub enum Outcome {
     /// It is entry `position` of the batch, counted from 0.
     Sealed(usize),
-    /// It may be on record at these indexes; the caller reads them to decide.
-    PerhapsOnRecord(Box<Admitted>, Vec<LogIndex>),
+    /// It may be on record at these places; the caller reads them to decide.
+    PerhapsOnRecord(Box<Admitted>, Vec<Place>),
     /// It was refused; nothing is stored.
     Refused(Refusal),
 }
@@ -187,6 +190,12 @@ impl Sealer {
         &mut self.state
     }
 
+    /// The state alone.
+    #[must_use]
+    pub fn into_state(self) -> State {
+        self.state
+    }
+
     /// Starts a batch at `now`, which is not before the last record's time.
     #[must_use]
     pub fn begin(&mut self, now: Instant) -> Open<'_> {
@@ -242,9 +251,19 @@ impl Open<'_> {
             return Outcome::Refused(refusal);
         }
         let mut candidates = self.sealer.state.remembered().candidates(admitted.fingerprint);
-        candidates.retain(|index| !admitted.not_these.contains(index));
+        candidates.retain(|place| !admitted.not_these.contains(place));
         if !candidates.is_empty() {
             return Outcome::PerhapsOnRecord(Box::new(admitted), candidates);
+        }
+        if let Some(next) = self.sealer.state.closed() {
+            return Outcome::Refused(Refusal::LogClosed {
+                next: next.origin.clone(),
+            });
+        }
+        if admitted.closed_log {
+            return Outcome::Refused(Refusal::LogClosed {
+                next: self.sealer.origin.clone(),
+            });
         }
         if self
             .sealer
@@ -335,12 +354,10 @@ impl Open<'_> {
         let facts = RecordFacts {
             record,
             sequence,
-            row: Row {
-                index,
-                received_at: self.time,
-                class: when.class,
-                event: when.event,
-            },
+            index,
+            received_at: self.time,
+            class: when.class,
+            event: when.event,
             register: when.register,
             organization: admitted.organization,
             fingerprint: admitted.fingerprint,
@@ -357,8 +374,13 @@ impl Open<'_> {
     /// Appends a statement of the notary.
     ///
     /// # Errors
-    /// [`Refusal::OutOfRange`] at the end of all log indexes.
+    /// [`Refusal::OutOfRange`] at the end of all log indexes, [`Refusal::LogClosed`] behind `close`.
     pub fn state(&mut self, statement: &Statement) -> Result<(), Refusal> {
+        if let Some(next) = self.sealer.state.closed() {
+            return Err(Refusal::LogClosed {
+                next: next.origin.clone(),
+            });
+        }
         let index = self.next_index()?;
         let entry = StoredEntry::Statement(Bytes::from(statement.to_json()));
         let bytes = entry.entry_bytes();
@@ -369,6 +391,28 @@ impl Open<'_> {
         let leaf = trialseal_core::merkle::leaf_hash(&bytes);
         self.add(PublicEntry::Statement(bytes), leaf, completed);
         Ok(())
+    }
+
+    /// Closes the log: states the registers as they are now, if they changed, and then names
+    /// the next log. Nothing follows.
+    ///
+    /// # Errors
+    /// As [`Self::state`].
+    pub fn close(&mut self, next: &NextLog) -> Result<(), Refusal> {
+        if self.sealer.state.statement_due().is_some() {
+            let statement = self.sealer.state.statement(self.time);
+            self.state(&statement)?;
+        }
+        self.state(&Statement::Close {
+            keys: next.keys.clone(),
+            next: next.origin.clone(),
+        })
+    }
+
+    /// Time of the batch: not before the last record's.
+    #[must_use]
+    pub fn time(&self) -> Instant {
+        self.time
     }
 
     /// States the registers as they are now, if that is due.

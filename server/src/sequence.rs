@@ -403,8 +403,7 @@ impl Run {
             return;
         }
         self.expired_at = now;
-        let size = sealer.state().size().get();
-        sealer.state_mut().remembered_mut().expire(now, size);
+        sealer.state_mut().forget(now);
     }
 
     fn launch(&mut self, sealer: &Sealer, batch: Batch, waiting: Vec<Waiting>) -> bool {

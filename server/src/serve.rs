@@ -19,12 +19,13 @@ use trialseal_proto::{
 
 use crate::{
     clock::{Clock, SystemClock},
+    closed::ClosedLog,
     config::{Config, ConfigError, ServeFlags},
     evidence::WAIT_MAX,
     fs::{FileSystem, RealFileSystem},
     http,
     journal::JournalOptions,
-    keys::{KeyError, LogSigner, PassphraseSources, open_or_make_cose_key},
+    keys::{KeyError, LogSigner, Passphrase, PassphraseSources, open_or_make_cose_key},
     layout::Layout,
     notary::{Notary, Running, StartOptions},
     recover::{self, OpenError, OpenOptions},
@@ -92,11 +93,24 @@ fn run_error<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
 /// What opening a log takes from its configuration.
 ///
 /// # Errors
-/// If the keys cannot be had.
-pub fn open_options(config: &Config, accept_head: Option<AcceptedHead>) -> Result<OpenOptions, KeyError> {
+/// If the keys cannot be had, or the logs before are not where the configuration says.
+pub fn open_options(config: &Config, accept_head: Option<AcceptedHead>) -> Result<OpenOptions, ServeError> {
     let passphrase = PassphraseSources::of_process(config.passphrase_file.as_deref()).existing()?;
-    let signer = LogSigner::open(&config.origin, &config.directories.keys, &passphrase)?;
-    let (cose, made) = open_or_make_cose_key(&config.origin, &config.directories.keys, &passphrase)?;
+    open_options_with(config, &passphrase, accept_head)
+}
+
+/// As [`open_options`], with the passphrase of the log's keys given.
+///
+/// # Errors
+/// As [`open_options`].
+pub fn open_options_with(
+    config: &Config,
+    passphrase: &Passphrase,
+    accept_head: Option<AcceptedHead>,
+) -> Result<OpenOptions, ServeError> {
+    let keys = &config.directories.keys;
+    let signer = LogSigner::open_at(&config.origin, keys, config.pkcs11.as_ref(), passphrase)?;
+    let (cose, made) = open_or_make_cose_key(&config.origin, &config.directories.keys, passphrase)?;
     if made {
         tracing::info!(directory = %config.directories.keys.display(), "a key for COSE receipts was made");
     }
@@ -115,6 +129,7 @@ pub fn open_options(config: &Config, accept_head: Option<AcceptedHead>) -> Resul
             per_organization: config.limits.remembered_keys_of_one_organization(),
         },
         salts: rand::make_rng(),
+        previous: ClosedLog::before(config)?,
         accept_head,
     })
 }

@@ -6,12 +6,14 @@
 use std::sync::{Arc, RwLock};
 
 use trialseal_core::{
-    entry::Statement,
+    checkpoint::Origin,
+    entry::{LogKeys, Statement},
     hash::RecordId,
     identifiers::{OrganizationId, RegisterName},
     index::{LogIndex, LogSize, Sequence},
     merkle::{builder, leaf_hash},
     time::Instant,
+    vocabulary::{Class, Event},
 };
 
 mod accounts;
@@ -22,7 +24,10 @@ pub use accounts::{AccountChange, AccountError, Accounts, EnrolledKey, Member, M
 pub use registers::{FullPage, PAGE, REGISTERS_MAX, ROW_BYTES, RegisterHead, Registers, Row};
 pub use remembered::{Fingerprint, GENERATION, Remembered, RememberedFull, RememberedLimits};
 
-use crate::codec::{Malformed, Reader, Writer};
+use crate::{
+    chain::Place,
+    codec::{Malformed, Reader, Writer},
+};
 
 /// How long a draft is remembered, in milliseconds: 24 hours.
 pub const DRAFT_REMEMBERED_MS: i64 = 24 * 3_600_000;
@@ -39,8 +44,14 @@ pub struct RecordFacts {
     pub register: RegisterName,
     /// Its place there.
     pub sequence: Sequence,
-    /// Index, time, class and event.
-    pub row: Row,
+    /// Its index in its log.
+    pub index: LogIndex,
+    /// The notary's time.
+    pub received_at: Instant,
+    /// Class.
+    pub class: Class,
+    /// Event.
+    pub event: Event,
     /// The submitter's organisation.
     pub organization: OrganizationId,
     /// Of the organisation's idempotency key.
@@ -51,9 +62,33 @@ pub struct RecordFacts {
     pub account: Option<AccountChange>,
 }
 
-/// The state after `size` entries.
+impl RecordFacts {
+    /// What a listing needs of the record, which is at `place`.
+    #[must_use]
+    pub fn row(&self, place: Place) -> Row {
+        Row {
+            place,
+            received_at: self.received_at,
+            class: self.class,
+            event: self.event,
+        }
+    }
+}
+
+/// The log that follows a closed one, by its statement `close`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NextLog {
+    /// Its name.
+    pub origin: Origin,
+    /// Its keys.
+    pub keys: LogKeys,
+}
+
+/// The state after `size` entries of a log, which may continue others.
 #[derive(Debug)]
 pub struct State {
+    /// Entries of the logs before this one.
+    base: u64,
     size: LogSize,
     last_time: Instant,
     accounts: Arc<Accounts>,
@@ -63,6 +98,9 @@ pub struct State {
     /// Time of the last statement of the registers (at first, of the log's opening), and
     /// the size that it covers.
     stated: (Instant, LogSize),
+    /// Set by the last entry that the log will ever have. Not in a snapshot: that entry is always
+    /// in the journal.
+    closed: Option<NextLog>,
 }
 
 /// What a record completed when it was folded in.
@@ -88,12 +126,14 @@ pub(crate) fn write_lock<T>(lock: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_,
 impl Default for State {
     fn default() -> Self {
         Self {
+            base: 0,
             size: LogSize::EMPTY,
             last_time: Instant::from_millis(0),
             accounts: Arc::default(),
             registers: Arc::default(),
             remembered: Remembered::default(),
             stated: (Instant::from_millis(0), LogSize::EMPTY),
+            closed: None,
         }
     }
 }
@@ -103,6 +143,49 @@ impl State {
     #[must_use]
     pub fn size(&self) -> LogSize {
         self.size
+    }
+
+    /// Entries of the logs before this one.
+    #[must_use]
+    pub fn base(&self) -> u64 {
+        self.base
+    }
+
+    /// Entries of this log and those before it.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        self.base.saturating_add(self.size.get())
+    }
+
+    /// The log that follows this one, if this one is closed.
+    #[must_use]
+    pub fn closed(&self) -> Option<&NextLog> {
+        self.closed.as_ref()
+    }
+
+    /// Marks the log as closed by an entry that a snapshot covers.
+    pub fn set_closed(&mut self, next: NextLog) {
+        self.closed = Some(next);
+    }
+
+    /// The state that the next log begins with: everything but what is this log's alone.
+    #[must_use]
+    pub fn carried(mut self) -> Self {
+        // Versions of the accounts count this log's entries; the next log begins anew.
+        Arc::make_mut(&mut self.accounts).begin_anew();
+        Self {
+            base: self.end(),
+            size: LogSize::EMPTY,
+            stated: (Instant::from_millis(0), LogSize::EMPTY),
+            closed: None,
+            ..self
+        }
+    }
+
+    /// Forgets submissions that need not be remembered any more.
+    pub fn forget(&mut self, now: Instant) {
+        let end = self.end();
+        self.remembered.expire(now, end);
     }
 
     /// The time of the last record.
@@ -139,7 +222,7 @@ impl State {
     pub fn statement_due(&self) -> Option<Instant> {
         let (at, covered) = self.stated;
         // The statement itself is the one entry behind what it covers.
-        let changed = self.size.get() > covered.get() + 1;
+        let changed = self.size.get() > covered.get() + 1 && self.closed.is_none();
         changed.then(|| at.plus_millis(STATEMENT_EVERY_MS))
     }
 
@@ -168,7 +251,12 @@ impl State {
         match statement {
             Statement::Open { created_at, .. } => self.stated = (*created_at, LogSize::EMPTY),
             Statement::Registers { at, size, .. } => self.stated = (*at, *size),
-            Statement::Close { .. } => {}
+            Statement::Close { keys, next } => {
+                self.closed = Some(NextLog {
+                    origin: next.clone(),
+                    keys: keys.clone(),
+                });
+            }
         }
         Completed {
             page: None,
@@ -178,32 +266,37 @@ impl State {
 
     /// Folds in a record.
     pub fn apply(&mut self, facts: &RecordFacts) -> Completed {
-        let index = facts.row.index;
-        self.last_time = self.last_time.max(facts.row.received_at);
+        let index = facts.index;
+        let place = self.place(index);
+        self.last_time = self.last_time.max(facts.received_at);
         let page = write_lock(&self.registers).append(
             &facts.register,
             facts.owner(),
             facts.sequence,
             facts.record,
-            facts.row,
+            facts.row(place),
         );
         if let Some(change) = &facts.account {
             Arc::make_mut(&mut self.accounts).apply(index, facts.record, change);
         }
         self.remembered
-            .insert(index, &facts.organization, facts.fingerprint, facts.not_after);
+            .insert(place, &facts.organization, facts.fingerprint, facts.not_after);
         Completed {
             page,
             generation: self.advance(index),
         }
     }
 
+    fn place(&self, index: LogIndex) -> Place {
+        Place::new(self.base.saturating_add(index.get()))
+    }
+
     fn advance(&mut self, index: LogIndex) -> Option<(u64, Vec<u8>)> {
         self.size = index.size_after().unwrap_or(self.size);
-        if !self.size.get().is_multiple_of(GENERATION) {
+        if !self.end().is_multiple_of(GENERATION) {
             return None;
         }
-        let number = index.get() / GENERATION;
+        let number = self.place(index).get() / GENERATION;
         let object = self.remembered.encode_generation(number)?;
         self.remembered.generation_written(number);
         Some((number, object))
@@ -220,18 +313,37 @@ impl State {
     /// forgotten depends on when it looked, everything else only on the log.
     #[must_use]
     pub fn encode_relying_on(&self, generations: &[u64]) -> Vec<u8> {
+        self.encode_with(self.size, self.stated, &self.accounts, generations)
+    }
+
+    /// What [`Self::carried`] would encode to, relying on these complete generations.
+    #[must_use]
+    pub fn encode_as_carried(&self, generations: &[u64]) -> Vec<u8> {
+        let mut accounts = Accounts::clone(&self.accounts);
+        accounts.begin_anew();
+        let stated = (Instant::from_millis(0), LogSize::EMPTY);
+        self.encode_with(LogSize::EMPTY, stated, &accounts, generations)
+    }
+
+    fn encode_with(
+        &self,
+        size: LogSize,
+        stated: (Instant, LogSize),
+        accounts: &Accounts,
+        generations: &[u64],
+    ) -> Vec<u8> {
         let mut writer = Writer::default();
-        writer.u64(self.size.get());
+        writer.u64(size.get());
         writer.i64(self.last_time.as_millis());
-        writer.i64(self.stated.0.as_millis());
-        writer.u64(self.stated.1.get());
-        self.accounts.encode(&mut writer);
+        writer.i64(stated.0.as_millis());
+        writer.u64(stated.1.get());
+        accounts.encode(&mut writer);
         read_lock(&self.registers).encode(&mut writer);
         writer.count(generations.len());
         for number in generations {
             writer.u64(*number);
         }
-        match self.remembered.encode_generation(self.size.get() / GENERATION) {
+        match self.remembered.encode_generation(self.end() / GENERATION) {
             Some(generation) => {
                 writer.u8(1);
                 writer.raw(&generation);
@@ -246,18 +358,19 @@ impl State {
     pub fn complete_generations(&self) -> Vec<u64> {
         self.remembered
             .numbers()
-            .filter(|number| *number < self.size.get() / GENERATION)
+            .filter(|number| *number < self.end() / GENERATION)
             .collect()
     }
 
-    /// Reads a snapshot; the numbers are those of the generations that it relies on, which
-    /// the caller loads.
+    /// Reads a snapshot of a log that continues others with `base` entries; the numbers are
+    /// those of the generations that it relies on, which the caller loads.
     ///
     /// # Errors
     /// [`Malformed`].
-    pub fn decode(bytes: &[u8]) -> Result<(Self, Vec<u64>), Malformed> {
+    pub fn decode(bytes: &[u8], base: u64) -> Result<(Self, Vec<u64>), Malformed> {
         let mut reader = Reader::new(bytes);
         let mut state = Self {
+            base,
             size: LogSize::new(reader.u64()?).map_err(|_| Malformed)?,
             last_time: Instant::from_millis(reader.i64()?),
             stated: (
@@ -267,6 +380,7 @@ impl State {
             accounts: Arc::new(Accounts::decode(&mut reader)?),
             registers: Arc::new(RwLock::new(Registers::decode(&mut reader)?)),
             remembered: Remembered::default(),
+            closed: None,
         };
         let generations = (0..reader.count()?)
             .map(|_| reader.u64())

@@ -27,7 +27,9 @@ use crate::{
     account_record::what_of,
     admit::{Admission, Prepared},
     audit::{AuditError, AuditOptions, AuditReport, audit},
+    chain::Chain,
     clock::{Clock, ManualClock},
+    closed::ClosedLog,
     config::Limits,
     fs::{FileSystem, RealFileSystem},
     journal::{JournalId, JournalOptions},
@@ -37,6 +39,7 @@ use crate::{
     publish::{PublishError, Publisher, Snapshot, Task},
     recover::{self, OpenError, OpenOptions, Opened},
     refusal::Refusal,
+    rotate::{RotateError, RotateOptions, Rotated, rotate},
     seal::{Admitted, Outcome, Sealer},
     sequence::Committer,
     signer_state::{AcceptedHead, SignerState},
@@ -69,6 +72,8 @@ pub(crate) struct TestLog {
     pub(crate) signer: Arc<LogSigner>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) journal: JournalOptions,
+    /// The closed logs that it continues.
+    pub(crate) previous: Vec<ClosedLog>,
     /// Kept until the log is dropped.
     _folder: Option<TempDir>,
 }
@@ -107,6 +112,7 @@ impl TestLog {
             signer: Arc::new(signer),
             clock: Arc::new(ManualClock::new(Instant::parse(START).unwrap())),
             journal: SMALL,
+            previous: Vec::new(),
             _folder: folder,
         }
     }
@@ -120,8 +126,57 @@ impl TestLog {
             signer,
             clock,
             journal: self.journal,
+            previous: self.previous.clone(),
             _folder: None,
         }
+    }
+
+    /// The log that continues this one, in a folder of its own on the same file system.
+    pub(crate) fn next(&self, year: u32) -> Self {
+        let origin = Origin::new(&format!("notary.example/{year}")).unwrap();
+        let root = format!("/log-{year}");
+        let mut layout = layout(Path::new(&root));
+        layout.index = Path::new("/dev/null/index").to_owned();
+        let mut previous = self.previous.clone();
+        previous.push(ClosedLog {
+            layout: self.layout.clone(),
+            keys: self.keys(),
+        });
+        Self {
+            fs: Arc::clone(&self.fs),
+            layout,
+            signer: Arc::new(LogSigner::new(&origin, &LogKeys::generate().unwrap()).unwrap()),
+            clock: Arc::clone(&self.clock),
+            journal: self.journal,
+            previous,
+            _folder: None,
+        }
+    }
+
+    /// The same place and keys, with other logs before.
+    pub(crate) fn continuing(&self, previous: Vec<ClosedLog>) -> Self {
+        Self {
+            previous,
+            ..self.moved(Arc::clone(&self.fs), self.layout.clone())
+        }
+    }
+
+    pub(crate) fn clock_now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    /// Sets the clock back.
+    pub(crate) fn clock_back(&self, millis: i64) {
+        self.clock.set(self.clock.now().plus_millis(-millis));
+    }
+
+    /// Rotates this log to `next`.
+    pub(crate) fn rotate(&self, next: &Self) -> Result<Rotated, RotateError> {
+        let options = RotateOptions {
+            old: self.options(None),
+            next: next.options(None),
+        };
+        rotate(options, JournalId([0xa5; 16]))
     }
 
     pub(crate) fn keys(&self) -> [VerifierKey; 2] {
@@ -141,6 +196,7 @@ impl TestLog {
                 per_organization: 1_000_000,
             },
             salts: StdRng::seed_from_u64(7),
+            previous: self.previous.clone(),
             accept_head,
         }
     }
@@ -160,6 +216,7 @@ impl TestLog {
             committer,
             publisher,
             view,
+            chain,
             ..
         } = recover::open(self.options(head))?;
         Ok(Steps {
@@ -171,6 +228,7 @@ impl TestLog {
             committer,
             publisher,
             view,
+            chain,
         })
     }
 
@@ -205,6 +263,7 @@ impl TestLog {
             layout: self.layout.clone(),
             keys: self.keys(),
             with_signer_state: true,
+            previous: None,
             threads: 1,
         }
     }
@@ -223,6 +282,7 @@ pub(crate) struct Steps {
     pub(crate) committer: Committer,
     pub(crate) publisher: Publisher,
     pub(crate) view: Arc<LogView>,
+    pub(crate) chain: Chain,
     snapshot_segment: u64,
 }
 
@@ -231,34 +291,34 @@ impl Steps {
         Arc::clone(self.sealer.state().accounts())
     }
 
-    pub(crate) fn admission<'a>(&'a self, origin: &'a Origin, accounts: &'a Accounts) -> Admission<'a> {
+    pub(crate) fn admission<'a>(&'a self, accounts: &'a Accounts) -> Admission<'a> {
         Admission {
-            origin,
+            chain: &self.chain,
             accounts,
-            view: &self.view,
             now: self.clock.now(),
         }
     }
 
     pub(crate) fn admit_draft(&self, person: &Person, number: u64) -> Admitted {
-        let (origin, accounts) = (Origin::new(ORIGIN).unwrap(), self.accounts());
-        self.admission(&origin, &accounts)
+        let accounts = self.accounts();
+        self.admission(&accounts)
             .draft(&person.caller(), draft(person, number))
             .unwrap()
     }
 
     pub(crate) fn admit_signed(&self, person: &Person, number: u64) -> Admitted {
-        let (origin, accounts) = (Origin::new(ORIGIN).unwrap(), self.accounts());
-        let prepared: Prepared = signed(person, &accounts, number, self.clock.now());
-        self.admission(&origin, &accounts)
+        let accounts = self.accounts();
+        let origin = &self.chain.present().origin;
+        let prepared: Prepared = signed(person, origin, &accounts, number, self.clock.now());
+        self.admission(&accounts)
             .prepared(&person.caller(), prepared)
             .unwrap()
     }
 
     pub(crate) fn admit_account(&self, change: AccountChange) -> Admitted {
-        let (origin, accounts) = (Origin::new(ORIGIN).unwrap(), self.accounts());
+        let accounts = self.accounts();
         let what = what_of(&change).unwrap();
-        self.admission(&origin, &accounts)
+        self.admission(&accounts)
             .account(&operator(), &what, change)
             .unwrap()
     }
@@ -304,7 +364,7 @@ impl Steps {
     pub(crate) fn announce(&self) -> Result<(), String> {
         let head = self.view.head();
         let checkpoint = trialseal_core::checkpoint::Checkpoint {
-            origin: Origin::new(ORIGIN).unwrap(),
+            origin: self.chain.present().origin.clone(),
             size: head.size,
             root: head.root,
         };
@@ -387,7 +447,7 @@ impl Served {
     /// Submits a signed record; its place in the log.
     pub(crate) async fn signed(&self, person: &Person, number: u64) -> Result<LogIndex, Refusal> {
         let accounts = self.notary.accounts();
-        let prepared = signed(person, &accounts, number, self.notary.now());
+        let prepared = signed(person, &self.notary.origin, &accounts, number, self.notary.now());
         let admitted = self
             .notary
             .admission(&accounts)
@@ -399,7 +459,7 @@ impl Served {
         let room = self.notary.room(1, admitted.bytes() as u64)?;
         match self.notary.submit(vec![Ok(admitted)], room).await?.pop().unwrap() {
             Answer::Sealed { sealed, position } => Ok(self.notary.prove_sealed(&sealed, position)?.index),
-            Answer::Repeated(index) => Ok(index),
+            Answer::Repeated(place) => Ok(self.notary.locate(place)?.1),
             Answer::Refused(refusal) => Err(refusal),
         }
     }

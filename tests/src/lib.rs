@@ -8,6 +8,8 @@
 //! | `crash.rs` | that what was acknowledged survives SIGKILL at any moment |
 //! | `damage.rs` | that damaged, missing or old files are repaired or refused |
 //! | `rolled.rs` | a log whose journal has moved on: snapshots, tiles, bundles, backups |
+//! | `rotation.rs` | a log that is rotated to its next origin |
+//! | `pkcs11.rs` | a log whose key is in a token |
 //! | `operations.rs` | a full disk, a stop under load, a reload, TLS, listening addresses |
 //! | `accounts.rs` | tokens and members that end, limits of one organisation |
 //! | `mirror.rs` | a second, verified copy of the log: forks, kills, a notary that is gone |

@@ -35,6 +35,7 @@ pub struct Folder {
     token: Token,
     key_seed: [u8; 32],
     starts: AtomicU32,
+    environment: Vec<(String, String)>,
     _temporary: Option<TempDir>,
 }
 
@@ -53,14 +54,27 @@ impl Folder {
     /// A new log in `parent/notary`; the passphrase lies beside it.
     #[must_use]
     pub fn below(parent: &Path) -> Self {
+        Self::try_below(parent, &[], &[]).unwrap_or_else(|said| panic!("no log can be made: {said}"))
+    }
+
+    /// A new log in `parent/notary`, with further flags of `init`, and variables for every process.
+    ///
+    /// # Errors
+    /// What `init` said, if it fails.
+    pub fn try_below(
+        parent: &Path,
+        flags: &[String],
+        environment: &[(String, String)],
+    ) -> Result<Self, String> {
         let dir = parent.join("notary");
         let key_seed: [u8; 32] = rand::random();
         let key = member_key(ORGANIZATION, MEMBER, &key_seed);
         let (passphrase, token_file) = (parent.join("passphrase"), parent.join("token"));
         fs::write(&passphrase, format!("{PASSPHRASE}\n")).unwrap();
         set_mode(&passphrase, 0o600);
-        programs::must(
+        let made = programs::run(
             Command::new(programs::server())
+                .envs(environment.iter().cloned())
                 // So that a log can be made on a disk that is meant to be small.
                 .env("TRIALSEAL_SERVER_LIMITS__FREE_BYTES_MIN", "0")
                 .args([
@@ -78,16 +92,21 @@ impl Folder {
                 .arg("--token-file")
                 .arg(&token_file)
                 .arg("--passphrase-file")
-                .arg(&passphrase),
+                .arg(&passphrase)
+                .args(flags),
         );
+        if !made.status.success() {
+            return Err(programs::said(&made));
+        }
         let token = fs::read_to_string(&token_file).unwrap().parse().unwrap();
-        Self {
+        Ok(Self {
             dir,
             token,
             key_seed,
             starts: AtomicU32::new(0),
+            environment: environment.to_vec(),
             _temporary: None,
-        }
+        })
     }
 
     /// The same log's folder, copied to another place by the caller.
@@ -98,6 +117,7 @@ impl Folder {
             token: self.token.clone(),
             key_seed: self.key_seed,
             starts: AtomicU32::new(0),
+            environment: self.environment.clone(),
             _temporary: None,
         }
     }
@@ -184,6 +204,7 @@ impl Folder {
         let number = self.starts.fetch_add(1, Ordering::Relaxed);
         let log = self.dir.with_extension(format!("{number}.stderr"));
         let mut command = Command::new(programs::server());
+        command.envs(self.environment.iter().cloned());
         command.args(["serve", "--dir"]).arg(&self.dir).args(flags);
         command
             .stdin(Stdio::null())
@@ -198,6 +219,7 @@ impl Folder {
     /// Runs a command of the operator, e.g. `["member", "revoke", "acme", "m-1"]`.
     pub fn operator(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(programs::server());
+        command.envs(self.environment.iter().cloned());
         programs::run(command.args(arguments).arg("--dir").arg(&self.dir))
     }
 

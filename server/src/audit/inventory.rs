@@ -101,6 +101,7 @@ impl Inventory {
                 "remembered" => {
                     inventory.generations = flat(source, &layout.remembered(), |n| layout.generation(n))?
                 }
+                "carried" => source.check_mode(&layout.carried(), Access::Private)?,
                 "snapshots" => {
                     inventory.snapshots = flat(source, &layout.snapshots(), |n| layout.snapshot(n))?
                 }
@@ -158,8 +159,13 @@ impl Inventory {
         Ok(())
     }
 
-    /// Refuses files of entries that a log of `size` entries does not have.
-    pub(super) fn check_nothing_beyond(&self, source: &Source<'_>, size: u64) -> Result<(), AuditError> {
+    /// Refuses files of entries that a log of `size` entries behind `base` others does not have.
+    pub(super) fn check_nothing_beyond(
+        &self,
+        source: &Source<'_>,
+        base: u64,
+        size: u64,
+    ) -> Result<(), AuditError> {
         let layout = source.layout;
         let kinds = self
             .newest
@@ -168,9 +174,10 @@ impl Inventory {
         let generation = self
             .generations
             .last()
-            .map(|last| (layout.generation(*last), state::GENERATION, *last));
-        for (path, span, number) in kinds.chain(generation) {
-            if number.saturating_add(1).saturating_mul(span) > size {
+            .map(|last| (layout.generation(*last), state::GENERATION, *last, base));
+        let kinds = kinds.map(|(path, span, number)| (path, span, number, 0));
+        for (path, span, number, before) in kinds.chain(generation) {
+            if number.saturating_add(1).saturating_mul(span) > before.saturating_add(size) {
                 return Err(beyond(&path, size));
             }
         }

@@ -1,19 +1,22 @@
 //! Rebuilding the log entry by entry: its state, its tree, and every file that follows.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use aws_lc_rs::digest::{self, SHA256};
 use bytes::Bytes;
 use trialseal_core::{
+    checkpoint::{Checkpoint, Origin},
     entry::Statement,
     hash::{Hash, sha256},
     identifiers::{MemberId, OrganizationId},
     index::{LogIndex, LogSize},
     merkle::compact_range::CompactRange,
+    note::VerifierKey,
 };
 
 use super::{
     Source,
+    continued::{Before, Began},
     entry::{Content, Record, Sound},
     evidence::KeptEvidence,
     finding::{AuditError, CONTRADICTION, Place, RESTORE},
@@ -57,6 +60,10 @@ pub(super) struct Rebuild<'a> {
     state: State,
     edge: CompactRange,
     tiles: Tiles,
+    /// What the log began with.
+    began: Option<String>,
+    /// The complete generations of remembered submissions, by digest.
+    generations: BTreeMap<u64, Hash>,
     /// The frame that the next entry is in or before.
     frame: usize,
     /// Over the stored entries of that frame so far.
@@ -66,11 +73,18 @@ pub(super) struct Rebuild<'a> {
 }
 
 impl<'a> Rebuild<'a> {
-    pub(super) fn new(source: &'a Source<'a>, witnesses: Witnesses) -> Self {
+    pub(super) fn new(source: &'a Source<'a>, witnesses: Witnesses, began: Began) -> Self {
+        let Began {
+            note,
+            state,
+            generations,
+        } = began;
         Self {
             source,
             witnesses,
-            state: State::default(),
+            state,
+            began: note,
+            generations,
             edge: CompactRange::new(),
             tiles: Tiles::default(),
             frame: 0,
@@ -92,9 +106,12 @@ impl<'a> Rebuild<'a> {
         let wrong = |problem: String| AuditError::entry(file, index, problem);
         let at = LogIndex::new(index).map_err(|error| wrong(error.to_string()))?;
         let Sound { entry, leaf, content } = sound;
+        if self.state.closed().is_some() {
+            return Err(wrong("it stands behind the statement close".to_owned()));
+        }
         let generation = match content {
             Content::Statement(statement) => {
-                check_place(&statement, index).map_err(wrong)?;
+                check_place(&statement, index, self.began.as_deref()).map_err(wrong)?;
                 if let Statement::Registers { at, .. } = &statement
                     && statement != self.state.statement(*at)
                 {
@@ -120,8 +137,9 @@ impl<'a> Rebuild<'a> {
         if let Some((number, object)) = generation {
             self.check_generation(number, &object)?;
             // What is forgotten by now needs no memory. A notary forgets later, if at all.
-            let (time, size) = (self.state.last_time(), self.next());
-            self.state.remembered_mut().expire(time, size);
+            self.generations.insert(number, sha256(&object));
+            let time = self.state.last_time();
+            self.state.forget(time);
         }
         self.check_snapshots()?;
         for kept in &mut self.witnesses.kept {
@@ -280,7 +298,7 @@ impl<'a> Rebuild<'a> {
             return Ok(());
         }
         let time = self.state.last_time();
-        self.state.remembered_mut().expire(time, size);
+        self.state.forget(time);
         for snapshot in self
             .witnesses
             .snapshots
@@ -299,7 +317,7 @@ impl<'a> Rebuild<'a> {
                 || snapshot
                     .generations
                     .last()
-                    .is_some_and(|last| *last >= size / state::GENERATION)
+                    .is_some_and(|last| *last >= self.state.end() / state::GENERATION)
             {
                 return Err(wrong(
                     "it relies on remembered submissions that there cannot be".to_owned(),
@@ -343,7 +361,7 @@ impl<'a> Rebuild<'a> {
     }
 
     /// Compares the head with what was rebuilt.
-    pub(super) fn finish(self) -> Result<Totals, AuditError> {
+    pub(super) fn finish(self, origin: &Origin, keys: &[VerifierKey; 2]) -> Result<Totals, AuditError> {
         let (size, root) = (self.edge.size(), self.edge.root());
         let by_tiles = self.tiles.root();
         if by_tiles != root {
@@ -359,13 +377,24 @@ impl<'a> Rebuild<'a> {
                 CONTRADICTION,
             ));
         }
+        let registers = read_lock(self.state.registers()).len() as u64;
         Ok(Totals {
             size,
             root,
             records: self.records,
             statements: self.statements,
-            registers: read_lock(self.state.registers()).len() as u64,
+            registers,
             tiles: self.tiles.compared(),
+            after: Before {
+                checkpoint: Checkpoint {
+                    origin: origin.clone(),
+                    size,
+                    root,
+                },
+                keys: keys.clone(),
+                state: self.state,
+                generations: self.generations,
+            },
         })
     }
 }
@@ -378,11 +407,19 @@ pub(super) struct Totals {
     pub(super) statements: u64,
     pub(super) registers: u64,
     pub(super) tiles: u64,
+    /// What the next log must begin with.
+    pub(super) after: Before,
 }
 
-fn check_place(statement: &Statement, index: u64) -> Result<(), String> {
+fn check_place(statement: &Statement, index: u64, began: Option<&str>) -> Result<(), String> {
     match (statement, index) {
-        (Statement::Open { .. }, 0) => Ok(()),
+        (Statement::Open { previous, .. }, 0) if previous.as_deref() == began => Ok(()),
+        (Statement::Open { previous: None, .. }, 0) => {
+            Err("it opens a first log, and there is a state that was carried from another".to_owned())
+        }
+        (Statement::Open { .. }, 0) => {
+            Err("it quotes another checkpoint than the one that the state was carried from".to_owned())
+        }
         (Statement::Open { .. }, _) => Err("a statement open stands inside the log".to_owned()),
         (_, 0) => Err("the first entry of a log is its statement open".to_owned()),
         _ => Ok(()),

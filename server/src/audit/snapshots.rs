@@ -24,7 +24,7 @@ pub(super) struct Snapshot {
 
 /// Reads the snapshots of these sizes, without those that a live notary has replaced by
 /// now.
-pub(super) fn read(source: &Source<'_>, sizes: &[u64]) -> Result<Vec<Snapshot>, AuditError> {
+pub(super) fn read(source: &Source<'_>, sizes: &[u64], base: u64) -> Result<Vec<Snapshot>, AuditError> {
     let mut snapshots = Vec::with_capacity(sizes.len());
     for &size in sizes {
         let path = source.layout.snapshot(size);
@@ -34,7 +34,7 @@ pub(super) fn read(source: &Source<'_>, sizes: &[u64]) -> Result<Vec<Snapshot>, 
         let (_, contents) = SNAPSHOT.open(&path, &file)?;
         let wrong = |problem: &str| AuditError::wrong(&path, Place::File, problem, RESTORE);
         let (state, generations) =
-            State::decode(contents).map_err(|_| wrong("it is no snapshot of the state"))?;
+            State::decode(contents, base).map_err(|_| wrong("it is no snapshot of the state"))?;
         if state.size().get() != size {
             return Err(wrong("it is a snapshot of another size than its name says"));
         }

@@ -9,13 +9,13 @@ use std::{
 };
 
 use clap::Args;
-use trialseal_core::note::VerifierKey;
 use trialseal_server::{
     audit::{AuditOptions, AuditReport, audit},
     backup::{BackupOptions, BackupProgress, backup},
+    closed::ClosedLog,
     config::{Config, ServeFlags},
     fs::RealFileSystem,
-    keys::LOG_PUB_FILE,
+    keys::read_log_pub,
     layout::Layout,
 };
 
@@ -26,7 +26,8 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 
 /// Read every stored byte again and rebuild everything from the entries; the first thing wrong is named.
 ///
-/// Needs no passphrase, changes nothing, and runs beside a serving notary.
+/// Needs no passphrase, changes nothing, and runs beside a serving notary. A log that continues others is compared
+/// with them; they are audited first.
 #[derive(Debug, Args)]
 pub(crate) struct Audit {
     /// The notary's folder.
@@ -35,6 +36,9 @@ pub(crate) struct Audit {
     /// Threads that read and check.
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
+    /// Only this log, not those that it continues.
+    #[arg(long)]
+    without_previous: bool,
 }
 
 /// Copy the log into a folder, beside a serving notary, and audit the copy.
@@ -57,13 +61,27 @@ pub(crate) struct Backup {
 impl Audit {
     pub(crate) fn run(self) -> Result<(), CommandError> {
         let config = Config::load(&ServeFlags::of_folder(&self.dir))?;
-        let options = AuditOptions {
+        let of = |layout, keys, previous| AuditOptions {
             fs: Arc::new(RealFileSystem),
-            layout: Layout::from(&config.directories),
-            keys: log_keys(&config)?,
+            layout,
+            keys,
             with_signer_state: true,
+            previous,
             threads: threads(self.threads),
         };
+        let before = if self.without_previous {
+            Vec::new()
+        } else {
+            ClosedLog::before(&config)?
+        };
+        let previous = before.into_iter().fold(None, |previous, log| {
+            Some(Box::new(of(log.layout, log.keys, previous)))
+        });
+        let options = of(
+            Layout::from(&config.directories),
+            read_log_pub(&config.directories.keys)?,
+            previous,
+        );
         let mut line = ProgressLine::new();
         let report = audit(&options, &mut |at| {
             line.show(|| format!("audited {} of {} entries", at.entries, at.of));
@@ -84,7 +102,7 @@ impl Backup {
         let options = BackupOptions {
             fs: Arc::new(RealFileSystem),
             layout: Layout::from(&config.directories),
-            keys: log_keys(&config)?,
+            keys: read_log_pub(&config.directories.keys)?,
             target,
             threads: threads(self.threads),
         };
@@ -114,8 +132,10 @@ impl Backup {
 }
 
 fn clean(report: &AuditReport) -> String {
+    let before = report.previous.as_deref();
+    let before = before.map_or_else(String::new, |before| clean(before) + "\n");
     format!(
-        "CLEAN    {}: {} entries ({} records, {} statements) in {} registers, root {}\n         \
+        "{before}CLEAN    {}: {} entries ({} records, {} statements) in {} registers, root {}\n         \
          {} tiles and bundles, {} batches in the journal, {} bytes read in {:.1} s",
         report.origin,
         report.size,
@@ -128,21 +148,6 @@ fn clean(report: &AuditReport) -> String {
         report.bytes,
         report.took.as_secs_f64()
     )
-}
-
-/// The log's public keys; the audit needs no secret.
-fn log_keys(config: &Config) -> Result<[VerifierKey; 2], CommandError> {
-    let path = config.directories.keys.join(LOG_PUB_FILE);
-    let text = std::fs::read_to_string(&path).map_err(|error| CommandError::File {
-        path: path.clone(),
-        error,
-    })?;
-    let keys: Vec<VerifierKey> = text
-        .lines()
-        .filter_map(|line| VerifierKey::parse(line).ok())
-        .collect();
-    keys.try_into()
-        .map_err(|_| CommandError::Failed(format!("{} does not hold two public keys", path.display())))
 }
 
 fn threads(asked: Option<usize>) -> usize {

@@ -15,7 +15,7 @@ use trialseal_proto::v1;
 use trialseal_server::{
     config::{Config, Directories, InitSettings, ServeFlags, write_default},
     journal::JournalId,
-    keys::{LogKeys, LogSigner, PassphraseSources},
+    keys::{LogSigner, PassphraseSources},
     notary::{Notary, StartOptions},
     recover,
     rpc::{OperatorService, TOKEN_PREFIX},
@@ -24,7 +24,7 @@ use trialseal_server::{
 };
 use zeroize::Zeroizing;
 
-use super::{CommandError, accounts, say};
+use super::{CommandError, accounts, say, token_flags::TokenFlags};
 
 /// Make a new log.
 ///
@@ -66,6 +66,8 @@ pub(crate) struct Init {
     /// Where HTTP is served.
     #[arg(long, value_name = "ADDRESS:PORT")]
     http: Option<SocketAddr>,
+    #[command(flatten)]
+    key_in: TokenFlags,
 }
 
 impl Init {
@@ -78,14 +80,16 @@ impl Init {
         let settings = InitSettings {
             origin: origin.clone(),
             passphrase_file,
+            pkcs11: self.key_in.place(&origin)?,
             grpc: self.grpc,
             http: self.http,
         };
         let file = write_default(&self.dir, &settings)?;
         let config = Config::load(&ServeFlags::of_folder(&self.dir))?;
         let Directories { keys, base, .. } = &config.directories;
-        LogKeys::generate()?.save(&origin, keys, &passphrase)?;
-        let signer = LogSigner::open(&origin, keys, &passphrase)?;
+        let in_token = config.pkcs11.as_ref();
+        LogSigner::make_at(&origin, keys, in_token, &passphrase)?;
+        let signer = LogSigner::open_at(&origin, keys, in_token, &passphrase)?;
         let now = system_now();
         let trust = base.join("trust.toml");
         write_file(&trust, signer.trust_toml(now).as_bytes(), 0o644)?;

@@ -12,6 +12,7 @@ use super::evidence::RawEvidence;
 #[serde(deny_unknown_fields)]
 pub(super) struct RawConfig {
     pub(super) origin: String,
+    pub(super) previous: Option<RelativePathBuf>,
     pub(super) passphrase_file: Option<RelativePathBuf>,
     #[serde(default)]
     pub(super) directories: RawDirectories,
@@ -26,6 +27,16 @@ pub(super) struct RawConfig {
     #[serde(default)]
     pub(super) telemetry: RawTelemetry,
     pub(super) evidence: Option<RawEvidence>,
+    pub(super) pkcs11: Option<RawPkcs11>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPkcs11 {
+    pub(super) module: RelativePathBuf,
+    pub(super) token: String,
+    pub(super) key: Option<String>,
+    pub(super) pin_file: Option<RelativePathBuf>,
 }
 
 #[derive(Default, Deserialize)]

@@ -11,6 +11,8 @@ use figment::value::{Dict, Map, Value};
 use figment::{Error, Figment, Metadata, Profile, Provider};
 use trialseal_core::checkpoint::Origin;
 
+use crate::keys::TokenPlace;
+
 use super::evidence::{Evidence, RawEvidence};
 use super::raw::{RawConfig, RawDirectories, RawTls};
 use super::{
@@ -86,11 +88,18 @@ impl Sources {
                 .unwrap_or_else(|| base.join(DEFAULT_ADMIN_SOCKET)),
         };
         let config = Config {
-            origin,
+            origin: origin.clone(),
+            previous: placed(&base, raw.previous.as_ref()),
             directories: directories(&base, &raw.directories),
             listen,
             tls: self.tls(&base, &raw.tls)?,
             passphrase_file: placed(&base, raw.passphrase_file.as_ref()),
+            pkcs11: raw.pkcs11.map(|raw| TokenPlace {
+                module: placed(&base, Some(&raw.module)).unwrap_or_default(),
+                token: raw.token,
+                key: raw.key.unwrap_or_else(|| origin.to_string()),
+                pin_file: placed(&base, raw.pin_file.as_ref()),
+            }),
             limits: raw.limits,
             log: Log {
                 level: raw.log.level.unwrap_or_else(|| DEFAULT_LEVEL.to_owned()),

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use trialseal_core::checkpoint::Origin;
 
+use crate::keys::TokenPlace;
+
 use super::{ConfigError, FILE_NAME, Limits, evidence as defaults, sources};
 
 /// What `init` decides; the rest is defaults.
@@ -17,6 +19,8 @@ pub struct InitSettings {
     pub origin: Origin,
     /// `passphrase_file`; without, the line is there as a comment.
     pub passphrase_file: Option<PathBuf>,
+    /// Where the log's Ed25519 key is, if it is in a token.
+    pub pkcs11: Option<TokenPlace>,
     /// `listen.grpc`, if not the default.
     pub grpc: Option<SocketAddr>,
     /// `listen.http`, if not the default.
@@ -52,6 +56,10 @@ pub(super) fn text(settings: &InitSettings) -> String {
     );
     setting(&mut text, "origin", &quoted(&settings.origin.to_string()), true);
     text.push_str(
+        "\n# The folder of the log that this one continues; written by `trialseal-server rotate`.\n",
+    );
+    setting(&mut text, "previous", "\"../2026\"", false);
+    text.push_str(
         "\n# The file with the passphrase of the log's keys (mode 0600). Without it:\n\
          # $CREDENTIALS_DIRECTORY/trialseal-passphrase, then the terminal.\n",
     );
@@ -76,7 +84,32 @@ pub(super) fn text(settings: &InitSettings) -> String {
     );
     setting(&mut text, "otlp_endpoint", "\"http://127.0.0.1:4317\"", false);
     evidence(&mut text);
+    pkcs11(&mut text, settings.pkcs11.as_ref());
     text
+}
+
+fn pkcs11(text: &mut String, place: Option<&TokenPlace>) {
+    text.push_str("\n# The log's Ed25519 key in a PKCS#11 token. Default: a file in directories.keys.\n");
+    text.push_str(if place.is_some() {
+        "[pkcs11]\n"
+    } else {
+        "#[pkcs11]\n"
+    });
+    let decided = place.is_some();
+    let place = place.cloned().unwrap_or_else(|| TokenPlace {
+        module: PathBuf::from("/usr/lib/softhsm/libsofthsm2.so"),
+        token: "trialseal".to_owned(),
+        key: "notary.example.org/2026".to_owned(),
+        pin_file: Some(PathBuf::from("pin")),
+    });
+    setting(text, "module", &quoted(&place.module.to_string_lossy()), decided);
+    setting(text, "token", &quoted(&place.token), decided);
+    text.push_str("# The key's label. Default: the origin.\n");
+    setting(text, "key", &quoted(&place.key), decided);
+    if let Some(pin_file) = &place.pin_file {
+        text.push_str("# Mode 0600. Without it: $CREDENTIALS_DIRECTORY/trialseal-pin, then the terminal.\n");
+        setting(text, "pin_file", &quoted(&pin_file.to_string_lossy()), decided);
+    }
 }
 
 fn evidence(text: &mut String) {

@@ -269,6 +269,7 @@ fn settings() -> InitSettings {
     InitSettings {
         origin: "notary.example.org/2026".parse().unwrap(),
         passphrase_file: None,
+        pkcs11: None,
         grpc: None,
         http: None,
     }
@@ -531,4 +532,46 @@ fn a_reload_takes_limits_and_level_and_names_what_needs_a_restart() {
     new.listen.grpc.set_port(1);
     new.log.json = true;
     assert_eq!(old.needs_restart(&new), ["listen", "log.json"]);
+}
+
+#[test]
+fn the_next_log_has_the_same_configuration_in_a_folder_of_its_own() {
+    let (_dir, base) = folder(&with_origin(
+        "passphrase_file = \"secret\"\n[directories]\ndata = \"elsewhere\"\n[listen]\ngrpc = \"127.0.0.1:1\"\n\
+         [tls]\ncertificate = \"tls/c.pem\"\nkey = \"/etc/k.pem\"\n[limits.organization]\nburst_records = 7\n\
+         [pkcs11]\nmodule = \"/lib/m.so\"\ntoken = \"t\"\n",
+    ));
+    let old = Config::load_with(&ServeFlags::of_folder(&base), NOTHING).unwrap();
+    let place = old.pkcs11.clone().unwrap();
+    assert_eq!(place.key, "notary.example.org/2026", "the label is the origin");
+    let origin: Origin = "notary.example.org/2027".parse().unwrap();
+    let next = |token: Option<&TokenPlace>| {
+        let (_next, at) = folder(&next_text(&old, &origin, token).unwrap());
+        let config = Config::load_with(&ServeFlags::of_folder(&at), NOTHING).unwrap();
+        (config, at)
+    };
+    let (config, at) = next(None);
+    assert_eq!(config.origin, origin);
+    assert_eq!(config.previous, Some(base.clone()));
+    assert_eq!(config.directories, Directories::below(&at));
+    assert_eq!(config.passphrase_file, Some(base.join("secret")));
+    assert_eq!(
+        config.tls.unwrap(),
+        TlsFiles {
+            certificate: base.join("tls/c.pem"),
+            key: PathBuf::from("/etc/k.pem"),
+        }
+    );
+    assert_eq!(
+        (config.listen.grpc, &config.limits),
+        (old.listen.grpc, &old.limits)
+    );
+    assert_eq!(config.listen.admin_socket, at.join("admin.sock"));
+    assert_eq!(config.pkcs11, None, "the key in the token is the old log's");
+    let other = TokenPlace {
+        key: "next".to_owned(),
+        pin_file: Some(PathBuf::from("/etc/pin")),
+        ..place
+    };
+    assert_eq!(next(Some(&other)).0.pkcs11, Some(other));
 }

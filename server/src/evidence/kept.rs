@@ -151,6 +151,38 @@ impl Kept {
         Ok(kept)
     }
 
+    /// Finds what is kept of a log that nobody writes to any more, or nobody but another process;
+    /// changes nothing. What comes later is not seen.
+    ///
+    /// # Errors
+    /// If the newest file is damaged or cannot be read.
+    pub fn read_only(fs: Arc<dyn FileSystem>, layout: &Layout, kind: Kind) -> Result<Self, KeptError> {
+        let directory = layout.evidence(kind);
+        let mut firsts = segment::list(&*fs, &directory)?;
+        let mut found = Found::default();
+        while let Some(first) = firsts.last().copied() {
+            let path = segment::path(&directory, first);
+            let file = fs.open(&path, Access::Read)?;
+            let newest = scan_file::<KeptError>(&*file, &path, first, true, &mut |_, evidenced| {
+                found.remember(Arc::new(evidenced));
+                Ok(())
+            })?;
+            if !newest.rows.is_empty() {
+                found.newest = newest;
+                break;
+            }
+            // A crash left a file without its first frame.
+            firsts.pop();
+        }
+        found.firsts = firsts;
+        Ok(Self {
+            fs,
+            directory,
+            writer: Mutex::new(Writer::default()),
+            found: RwLock::new(found),
+        })
+    }
+
     /// The size of the newest checkpoint; 0 where there is none.
     #[must_use]
     pub fn newest_size(&self) -> u64 {

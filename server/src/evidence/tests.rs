@@ -113,7 +113,7 @@ impl Scene {
     async fn wait(&self, index: LogIndex, within: Duration) -> Proven {
         let notary = &self.served.notary;
         notary.evidence.levels.wait(index, Level::Witnessed, within).await;
-        notary.prove(index).unwrap()
+        notary.prove(notary.chain.present(), index).unwrap()
     }
 
     async fn witnessed(&self, index: LogIndex) -> Proven {
@@ -183,7 +183,11 @@ async fn a_witness_that_hangs_delays_nothing_and_early_evidence_stays() {
     for number in 2..5 {
         scene.witnessed(scene.draft(number).await).await;
     }
-    let later = scene.served.notary.prove(first).unwrap();
+    let later = scene
+        .served
+        .notary
+        .prove(scene.served.notary.chain.present(), first)
+        .unwrap();
     assert_eq!((later.proofs.len(), &notes(&later)[0]), (2, &early));
     let published = scene.served.notary.published();
     assert_eq!(later.proofs[1].evidenced.note, published.note);
@@ -194,7 +198,16 @@ async fn a_witness_that_hangs_delays_nothing_and_early_evidence_stays() {
     let (status, health) = scene.get("/healthz").await;
     assert!(status == 200 && health.contains("witness w0 ok at "), "{health}");
     let scene = scene.restart().await;
-    assert_eq!(notes(&scene.served.notary.prove(first).unwrap())[0], early);
+    assert_eq!(
+        notes(
+            &scene
+                .served
+                .notary
+                .prove(scene.served.notary.chain.present(), first)
+                .unwrap()
+        )[0],
+        early
+    );
     // What was cosigned before the restart is what is shown after it.
     let shown = scene.get("/2026/checkpoint").await.1;
     assert!(cosigners(&shown).contains(&"w0".to_owned()), "{shown}");
@@ -363,7 +376,11 @@ async fn a_larger_checkpoint_of_our_own_stops_sealing_and_a_claim_does_not() {
     let (status, health) = scene.get("/healthz").await;
     assert!(status == 503 && health.contains("reason ROLLED_BACK"), "{health}");
     // What is on record can be read as before.
-    scene.served.notary.prove(LogIndex::new(2).unwrap()).unwrap();
+    scene
+        .served
+        .notary
+        .prove(scene.served.notary.chain.present(), LogIndex::new(2).unwrap())
+        .unwrap();
     scene.served.stop().await;
 }
 
@@ -440,7 +457,14 @@ async fn without_witnesses_everything_is_sealed_and_nobody_waits() {
         .wait(index, Level::Witnessed, LONG)
         .await;
     assert!(before.elapsed() < LONG / 2);
-    assert_eq!(served.notary.prove(index).unwrap().level, Level::Sealed);
+    assert_eq!(
+        served
+            .notary
+            .prove(served.notary.chain.present(), index)
+            .unwrap()
+            .level,
+        Level::Sealed
+    );
     served.stop().await;
     log.audit().unwrap();
 }

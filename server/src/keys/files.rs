@@ -84,6 +84,17 @@ pub(super) fn create_private_directory(path: &Path) -> Result<(), KeyError> {
         })
 }
 
+/// Removes a file that may be there.
+pub(super) fn remove_if_there(path: &Path) -> Result<(), KeyError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(KeyError::Unwritable {
+            path: path.to_path_buf(),
+            error,
+        }),
+        _ => Ok(()),
+    }
+}
+
 /// Makes the names in a directory durable.
 pub(super) fn sync_directory(path: &Path) -> Result<(), KeyError> {
     File::open(path)

@@ -14,6 +14,10 @@ use super::files::{Readers, open_private};
 /// The name of the credential that is looked for in `$CREDENTIALS_DIRECTORY`.
 pub const CREDENTIAL_NAME: &str = "trialseal-passphrase";
 
+/// The name of the credential that holds a token's PIN.
+#[cfg(feature = "pkcs11")]
+const PIN_CREDENTIAL_NAME: &str = "trialseal-pin";
+
 /// Bytes of a passphrase, at most.
 const PASSPHRASE_BYTES_MAX: usize = 1_024;
 
@@ -126,6 +130,11 @@ impl Passphrase {
         Ok(Self(text))
     }
 
+    #[cfg(feature = "pkcs11")]
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     pub(super) fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
@@ -149,6 +158,25 @@ impl Passphrase {
             KeyError::Passphrase(problem) => KeyError::Passphrase(format!("{}: {problem}", path.display())),
             other => other,
         })
+    }
+}
+
+/// The PIN of a token: from a file, the service manager's credential, or the terminal.
+#[cfg(feature = "pkcs11")]
+pub(super) fn pin(file: Option<&Path>) -> Result<Passphrase, KeyError> {
+    if let Some(file) = file {
+        return Passphrase::read(file, Readers::Owner);
+    }
+    let credential = std::env::var_os("CREDENTIALS_DIRECTORY")
+        .map(|directory| PathBuf::from(directory).join(PIN_CREDENTIAL_NAME))
+        .filter(|credential| credential.exists());
+    match credential {
+        Some(credential) => Passphrase::read(&credential, Readers::OwnerAndGroup),
+        None if std::io::stdin().is_terminal() => Passphrase::new(ask("PIN of the token: ")?),
+        None => Err(KeyError::Passphrase(format!(
+            "no PIN: set pkcs11.pin_file, or provide the credential {PIN_CREDENTIAL_NAME} in \
+             $CREDENTIALS_DIRECTORY, or start at a terminal"
+        ))),
     }
 }
 

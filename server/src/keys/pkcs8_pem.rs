@@ -152,6 +152,9 @@ pub enum Problem {
     /// A key in another form.
     #[error("it does not hold the key as its 32-byte seed alone")]
     NotASeed,
+    /// Not the public keys of a log.
+    #[error("it does not hold the two public keys of a log")]
+    NotPublicKeys,
     /// The operating system gave no random bytes.
     #[error("the operating system gives no random bytes")]
     NoRandomness,

@@ -13,8 +13,35 @@ use super::mldsa44::MlDsa44Signer;
 /// Both secret keys of a log, ready to sign its checkpoints.
 pub struct LogSigner {
     origin: Origin,
-    ed25519: Ed25519SigningKey,
+    ed25519: Ed25519Key,
     mldsa44: MlDsa44Signer,
+}
+
+/// Where the Ed25519 key is.
+enum Ed25519Key {
+    /// In memory.
+    Seed(Box<Ed25519SigningKey>),
+    /// In a token.
+    #[cfg(feature = "pkcs11")]
+    Token(super::token::TokenKey),
+}
+
+impl Ed25519Key {
+    fn verifier(&self) -> &VerifierKey {
+        match self {
+            Self::Seed(key) => key.verifier(),
+            #[cfg(feature = "pkcs11")]
+            Self::Token(key) => key.verifier(),
+        }
+    }
+
+    fn sign(&self, text: &str) -> Result<SignatureLine, SignError> {
+        match self {
+            Self::Seed(key) => Ok(key.sign(text)),
+            #[cfg(feature = "pkcs11")]
+            Self::Token(key) => key.sign(text),
+        }
+    }
 }
 
 /// Why a checkpoint was not signed. Nothing was released.
@@ -53,8 +80,22 @@ impl LogSigner {
         let ed25519 = Ed25519SigningKey::from_seed(name.clone(), *keys.ed25519.as_bytes());
         Ok(Self {
             origin: origin.clone(),
-            ed25519,
+            ed25519: Ed25519Key::Seed(Box::new(ed25519)),
             mldsa44: MlDsa44Signer::new(name, &keys.mldsa44)?,
+        })
+    }
+
+    /// A signer whose Ed25519 key is in a token.
+    #[cfg(feature = "pkcs11")]
+    pub(super) fn with_token(
+        origin: &Origin,
+        ed25519: super::token::TokenKey,
+        mldsa44: &super::Seed,
+    ) -> Result<Self, SignError> {
+        Ok(Self {
+            origin: origin.clone(),
+            ed25519: Ed25519Key::Token(ed25519),
+            mldsa44: MlDsa44Signer::new(origin.key_name().clone(), mldsa44)?,
         })
     }
 
@@ -80,11 +121,19 @@ impl LogSigner {
     /// A `trust.toml` for this log alone, with keys that count from the given instant on.
     #[must_use]
     pub fn trust_toml(&self, from: Instant) -> String {
-        let [ed25519, mldsa44] = self.verifiers();
         format!(
             "# Trust in one Trialseal log. Compare these keys with what the notary's operator tells you by\n\
-             # another way before you rely on them.\n\n\
-             [[log]]\norigin = \"{}\"\ned25519 = \"{ed25519}\"\nmldsa = \"{mldsa44}\"\nfrom = \"{from}\"\n",
+             # another way before you rely on them.\n\n{}",
+            self.trust_table(from)
+        )
+    }
+
+    /// The `[[log]]` table of a `trust.toml` for this log.
+    #[must_use]
+    pub fn trust_table(&self, from: Instant) -> String {
+        let [ed25519, mldsa44] = self.verifiers();
+        format!(
+            "[[log]]\norigin = \"{}\"\ned25519 = \"{ed25519}\"\nmldsa = \"{mldsa44}\"\nfrom = \"{from}\"\n",
             self.origin
         )
     }
@@ -112,7 +161,7 @@ impl LogSigner {
     }
 
     fn ed25519_line(&self, text: &str) -> Result<SignatureLine, SignError> {
-        let line = self.ed25519.sign(text);
+        let line = self.ed25519.sign(text)?;
         self.ed25519
             .verifier()
             .verify(text, &line)

@@ -163,9 +163,8 @@ impl Notary {
         self.metrics.set_queue(records as u64, bytes);
         self.metrics
             .set_journal_bytes(self.progress.journal_bytes.load(Ordering::Acquire));
-        let size = self.view.head().size.get();
         self.metrics
-            .set_follower_lag(size.saturating_sub(self.listing.followed()));
+            .set_follower_lag(self.chain.present().end().saturating_sub(self.listing.followed()));
         self.metrics
             .set_remembered_keys(self.shared.remembered.load(Ordering::Acquire));
         self.metrics

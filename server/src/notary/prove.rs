@@ -13,7 +13,8 @@ use trialseal_core::{
 
 use super::Notary;
 use crate::{
-    evidence::Evidenced,
+    chain::ReadLog,
+    evidence::{Evidenced, earliest_for},
     refusal::Refusal,
     stored::{StoredEntry, StoredRecord},
     view::Sealed,
@@ -82,12 +83,20 @@ impl Notary {
     ///
     /// # Errors
     /// [`Refusal::RecordNotFound`], or [`Refusal::Internal`].
-    pub fn prove(&self, index: LogIndex) -> Result<Proven, Refusal> {
-        let Some(StoredEntry::Record(record)) = self.read(index)? else {
+    pub fn prove(&self, log: &ReadLog, index: LogIndex) -> Result<Proven, Refusal> {
+        let Some(StoredEntry::Record(record)) = self.read(log, index)? else {
             return Err(Refusal::RecordNotFound);
         };
-        let (level, mut checkpoints) = self.evidence.kept_for(index);
-        let newest = self.newest_with(index);
+        let (level, mut checkpoints, newest) = match &log.kept {
+            Some(kept) => {
+                let (level, checkpoints) = earliest_for(kept, index);
+                (level, checkpoints, log.last_evidenced())
+            }
+            None => {
+                let (level, checkpoints) = self.evidence.kept_for(index);
+                (level, checkpoints, self.newest_with(index))
+            }
+        };
         match checkpoints.last_mut() {
             // The one that is out may have cosignatures that came since.
             Some(last) if last.checkpoint.size == newest.checkpoint.size => {
@@ -101,7 +110,7 @@ impl Notary {
         let mut proofs = Vec::with_capacity(checkpoints.len());
         for evidenced in checkpoints {
             let checkpoint = &evidenced.checkpoint;
-            let path = nodes::inclusion_path(index, checkpoint.size, &*self.view)
+            let path = nodes::inclusion_path(index, checkpoint.size, &*log.view)
                 .map_err(|error| self.internal(&error))?;
             self.verify(&record, index, &path, checkpoint)?;
             proofs.push(Proof { path, evidenced });

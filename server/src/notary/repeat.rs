@@ -1,9 +1,8 @@
 //! Submissions that may be on record already.
 
-use trialseal_core::index::LogIndex;
-
 use super::{Answer, Notary};
 use crate::{
+    chain::Place,
     facts::{facts_of, submission_of},
     refusal::Refusal,
     seal::Admitted,
@@ -12,14 +11,14 @@ use crate::{
 
 impl Notary {
     /// Decides whether a submission is one of the records that share its fingerprint.
-    pub(super) async fn settle(&self, mut admitted: Admitted, candidates: Vec<LogIndex>) -> Answer {
-        for index in candidates {
-            if !self.view.committed(index).await {
+    pub(super) async fn settle(&self, mut admitted: Admitted, candidates: Vec<Place>) -> Answer {
+        for place in candidates {
+            if !self.committed(place).await {
                 return Answer::Refused(Refusal::OutcomeUnknown);
             }
-            match self.same_submission(&admitted, index) {
+            match self.same_submission(&admitted, place) {
                 Ok(Some(answer)) => return answer,
-                Ok(None) => admitted.not_these.push(index),
+                Ok(None) => admitted.not_these.push(place),
                 Err(refusal) => return Answer::Refused(refusal),
             }
         }
@@ -30,14 +29,23 @@ impl Notary {
         }
     }
 
-    /// None if the record at `index` was made by another submission.
-    fn same_submission(&self, admitted: &Admitted, index: LogIndex) -> Result<Option<Answer>, Refusal> {
-        let Some(StoredEntry::Record(stored)) = self.read(index)? else {
+    /// Waits until the log has more entries than are before the place; false if it closed before.
+    async fn committed(&self, place: Place) -> bool {
+        match self.chain.locate(place) {
+            Some((log, index)) => log.view.committed(index).await,
+            None => false,
+        }
+    }
+
+    /// None if the record at `place` was made by another submission.
+    fn same_submission(&self, admitted: &Admitted, place: Place) -> Result<Option<Answer>, Refusal> {
+        let (log, index) = self.locate(place)?;
+        let Some(StoredEntry::Record(stored)) = self.read(log, index)? else {
             return Ok(None);
         };
         let facts = facts_of(&stored).map_err(|error| self.internal(&error))?;
         let (key, not_after) =
-            submission_of(&stored, facts.row.received_at).map_err(|error| self.internal(&error))?;
+            submission_of(&stored, facts.received_at).map_err(|error| self.internal(&error))?;
         if facts.organization != admitted.organization
             || key != admitted.idempotency_key
             || not_after < self.now()
@@ -49,10 +57,11 @@ impl Notary {
             None => stored.submitted.note_hash().is_none() && stored.what.text == admitted.what.0.text,
         };
         Ok(Some(if same {
-            Answer::Repeated(index)
+            Answer::Repeated(place)
         } else {
             Answer::Refused(Refusal::IdempotencyConflict {
                 index,
+                log: log.origin.clone(),
                 record: facts.record,
             })
         }))

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use tonic::metadata::MetadataMap;
-use trialseal_core::{index::LogIndex, trust::Level};
+use trialseal_core::trust::Level;
 use trialseal_proto::v1;
 
-use crate::{evidence::WAIT_MAX, notary::Notary, refusal::Refusal};
+use crate::{chain::Place, evidence::WAIT_MAX, notary::Notary, refusal::Refusal};
 
 /// What is left of a call's time for its answer, when a caller has waited.
 const ANSWER_MAX: Duration = Duration::from_secs(1);
@@ -39,8 +39,12 @@ impl Wanted {
         })
     }
 
-    /// Waits until the entry has the level, or no longer makes sense.
-    pub(crate) async fn wait(&self, notary: &Notary, index: LogIndex) {
+    /// Waits until the entry has the level, or no longer makes sense: a closed log gets no more evidence
+    /// here.
+    pub(crate) async fn wait(&self, notary: &Notary, place: Place) {
+        let Some((_, index)) = notary.chain.locate(place).filter(|(log, _)| log.kept.is_none()) else {
+            return;
+        };
         let left = self
             .until
             .map(|until| until.saturating_duration_since(Instant::now()));

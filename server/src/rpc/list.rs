@@ -11,6 +11,7 @@ use trialseal_proto::v1;
 
 use crate::{
     admit::Caller,
+    chain::{Place, ReadLog},
     notary::Notary,
     refusal::Refusal,
     state::{PAGE, RegisterHead, Row, read_lock},
@@ -34,6 +35,7 @@ pub(crate) fn list(
     request: &v1::ListRecordsRequest,
 ) -> Result<v1::ListRecordsResponse, Refusal> {
     let size = notary.view.head().size;
+    let end = notary.chain.present().end();
     let count = match request.page_size {
         0 => PAGE_SIZE_DEFAULT,
         count => count.min(PAGE_SIZE_MAX),
@@ -54,14 +56,14 @@ pub(crate) fn list(
     let mut looked_at = 0;
     let mut next_page_token = String::new();
     let mut page: Option<(u64, Vec<Row>)> = None;
-    while let Some(row) = row_at(notary, &head, sequence, size, &mut page)? {
+    while let Some(row) = row_at(notary, &head, sequence, end, &mut page)? {
         if records.len() as u64 == u64::from(count) || looked_at == ROWS_LOOKED_AT_MAX {
             next_page_token = sequence.to_string();
             break;
         }
         looked_at += 1;
         if filter.matches(&row) {
-            records.push(summary(notary, row.index)?);
+            records.push(summary(notary, row.place)?);
         }
         sequence = sequence.next().map_err(|error| notary.internal(&error))?;
     }
@@ -73,27 +75,32 @@ pub(crate) fn list(
     })
 }
 
-/// The log index of a record named by register and sequence. Blocks on the disk.
+/// The place of a record named by register and sequence. Blocks on the disk.
 ///
 /// # Errors
 /// As [`list`].
-pub(crate) fn index_at(
+pub(crate) fn place_at(
     notary: &Notary,
     caller: &Caller,
     position: &v1::RegisterPosition,
-) -> Result<LogIndex, Refusal> {
+) -> Result<Place, Refusal> {
     let head = readable(notary, caller, &register_name(&position.register)?)?;
     let sequence = Sequence::new(position.sequence).map_err(|_| Refusal::RecordNotFound)?;
-    let row = row_at(notary, &head, sequence, notary.view.head().size, &mut None)?;
-    row.map(|row| row.index).ok_or(Refusal::RecordNotFound)
+    let row = row_at(notary, &head, sequence, notary.chain.present().end(), &mut None)?;
+    row.map(|row| row.place).ok_or(Refusal::RecordNotFound)
 }
 
 /// Refuses a record of a register that the caller may not read.
 ///
 /// # Errors
 /// As [`list`].
-pub(crate) fn check_readable(notary: &Notary, caller: &Caller, index: LogIndex) -> Result<(), Refusal> {
-    let Some(StoredEntry::Record(record)) = notary.read(index)? else {
+pub(crate) fn check_readable(
+    notary: &Notary,
+    caller: &Caller,
+    log: &ReadLog,
+    index: LogIndex,
+) -> Result<(), Refusal> {
+    let Some(StoredEntry::Record(record)) = notary.read(log, index)? else {
         return Err(Refusal::RecordNotFound);
     };
     let when = When::parse(&record.when.text).map_err(|_| Refusal::Internal)?;
@@ -112,12 +119,12 @@ fn readable(notary: &Notary, caller: &Caller, register: &RegisterName) -> Result
     head.cloned().ok_or(Refusal::RecordNotFound)
 }
 
-/// The row of a record below the committed size; `page` keeps the full page read last.
+/// The row of a record before the committed end; `page` keeps the full page read last.
 fn row_at(
     notary: &Notary,
     head: &RegisterHead,
     sequence: Sequence,
-    size: LogSize,
+    end: u64,
     page: &mut Option<(u64, Vec<Row>)>,
 ) -> Result<Option<Row>, Refusal> {
     if sequence > head.sequence {
@@ -141,13 +148,15 @@ fn row_at(
             let rows = notary.listing.page(head.number, number);
             *page = Some((
                 number,
-                rows.map_err(|behind| Refusal::ListingBehind(behind.reached))?,
+                rows.map_err(|behind| {
+                    Refusal::ListingBehind(behind.reached.saturating_sub(notary.chain.present().base))
+                })?,
             ));
         }
         page.as_ref().and_then(|(_, rows)| rows.get(offset)).copied()
     };
     // The state may be a batch ahead of what is durable.
-    Ok(row.filter(|row| size.contains(row.index)))
+    Ok(row.filter(|row| row.place.get() < end))
 }
 
 fn list_registers(
@@ -220,8 +229,9 @@ impl Filter {
     }
 }
 
-fn summary(notary: &Notary, index: LogIndex) -> Result<v1::RecordSummary, Refusal> {
-    let Some(StoredEntry::Record(record)) = notary.read(index)? else {
+fn summary(notary: &Notary, place: Place) -> Result<v1::RecordSummary, Refusal> {
+    let (log, index) = notary.locate(place)?;
+    let Some(StoredEntry::Record(record)) = notary.read(log, index)? else {
         return Err(Refusal::Internal);
     };
     summarize(&record).ok_or_else(|| notary.internal(&format!("record {index} cannot be summarized")))
@@ -248,6 +258,6 @@ fn summarize(record: &StoredRecord) -> Option<v1::RecordSummary> {
         signed: matches!(record.submitted, Submitted::Signed { .. }),
         sealed: when.sealed,
         reason: why.reason.unwrap_or_default(),
-        log: String::new(),
+        log: when.log.to_string(),
     })
 }

@@ -193,11 +193,13 @@ impl OperatorService {
                 .first
                 .checked_add(position as u64)
                 .map_err(|error| notary.internal(&error))?,
-            Some(Answer::Repeated(index)) => index,
+            Some(Answer::Repeated(place)) => notary.locate(place)?.1,
             Some(Answer::Refused(refusal)) => return Err(refusal),
             None => return Err(Refusal::Internal),
         };
-        let record = notary.record_id(index)?.ok_or(Refusal::Internal)?;
+        let record = notary
+            .record_id(notary.chain.present(), index)?
+            .ok_or(Refusal::Internal)?;
         Ok(v1::AccountChange {
             index: index.get(),
             record: Bytes::copy_from_slice(record.as_bytes()),

@@ -23,7 +23,7 @@ fn code(refusal: &Refusal) -> Code {
         }
         Refusal::Invalid(_) | Refusal::SubmissionExpired(_) | Refusal::BadRequest(_) => Code::InvalidArgument,
         Refusal::IdempotencyConflict { .. } => Code::AlreadyExists,
-        Refusal::Account(_) => Code::FailedPrecondition,
+        Refusal::Account(_) | Refusal::LogClosed { .. } => Code::FailedPrecondition,
         Refusal::Limit(limit) if limit.retry_after().is_none() => Code::InvalidArgument,
         Refusal::Limit(_)
         | Refusal::QueueFull
@@ -47,7 +47,11 @@ fn code(refusal: &Refusal) -> Code {
 #[must_use]
 pub fn status(refusal: &Refusal) -> Status {
     let mut metadata = HashMap::new();
-    if let Refusal::IdempotencyConflict { index, record } = refusal {
+    if let Refusal::LogClosed { next } = refusal {
+        metadata.insert("next_origin".to_owned(), next.to_string());
+    }
+    if let Refusal::IdempotencyConflict { index, log, record } = refusal {
+        metadata.insert("log".to_owned(), log.to_string());
         metadata.insert("index".to_owned(), index.to_string());
         metadata.insert("record".to_owned(), record.to_string());
     }

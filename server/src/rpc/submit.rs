@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     admit::Caller,
+    chain::Place,
     limits::Permit,
     notary::{Answer, Notary},
     refusal::Refusal,
@@ -45,12 +46,13 @@ pub(crate) async fn submit(
     let sealing_max = Duration::from_secs(notary.limits().transport.call_seconds.get());
     let sealed = tokio::time::timeout(sealing_max, seal(notary, caller, request)).await;
     // From here on the call holds no room, and nothing that its organisation is counted for.
-    let (index, repeated, receipt) = match sealed.unwrap_or(Err(Refusal::OutcomeUnknown))? {
+    let (place, repeated, receipt) = match sealed.unwrap_or(Err(Refusal::OutcomeUnknown))? {
         Answer::Sealed { sealed, position } => {
             let proven = notary.prove_sealed(&sealed, position)?;
-            (proven.index, false, Some(receipt(notary, &proven)?))
+            let place = notary.chain.present().place(proven.index);
+            (place, false, Some(receipt(notary, &proven)?))
         }
-        Answer::Repeated(index) => (index, true, None),
+        Answer::Repeated(place) => (place, true, None),
         Answer::Refused(refusal) => return Err(refusal),
     };
     if let Some(receipt) = receipt.filter(|_| wanted.level == Level::Sealed) {
@@ -60,8 +62,8 @@ pub(crate) async fn submit(
             reached: levels::wire(Level::Sealed),
         });
     }
-    wanted.wait(notary, index).await;
-    let (receipt, reached) = fresh_receipt(notary, index).await?;
+    wanted.wait(notary, place).await;
+    let (receipt, reached) = fresh_receipt(notary, place).await?;
     Ok(v1::SubmitResponse {
         receipt: Some(receipt),
         repeated,
@@ -89,11 +91,12 @@ async fn seal(notary: &Arc<Notary>, caller: Caller, request: v1::SubmitRequest) 
 /// A fresh receipt for a record and the level that it has, read off the async threads.
 pub(crate) async fn fresh_receipt(
     notary: &Arc<Notary>,
-    index: LogIndex,
+    place: Place,
 ) -> Result<(v1::Receipt, Level), Refusal> {
     let notary = Arc::clone(notary);
     let read = tokio::task::spawn_blocking(move || {
-        let proven = notary.prove(index)?;
+        let (log, index) = notary.locate(place)?;
+        let proven = notary.prove(log, index)?;
         Ok((receipt(&notary, &proven)?, proven.level))
     });
     read.await.map_err(|_| Refusal::Internal)?
@@ -271,8 +274,8 @@ async fn answer_message(
                 let proven = notary.prove_sealed(&sealed, position)?;
                 v1::outcome::Outcome::Repeated(receipt(notary, &proven)?)
             }
-            Answer::Repeated(index) => {
-                let (receipt, _) = fresh_receipt(notary, index).await?;
+            Answer::Repeated(place) => {
+                let (receipt, _) = fresh_receipt(notary, place).await?;
                 v1::outcome::Outcome::Repeated(receipt)
             }
             Answer::Refused(refusal) => {

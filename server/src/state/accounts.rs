@@ -188,6 +188,11 @@ pub struct Accounts {
 }
 
 impl Accounts {
+    /// The accounts of a log that continues another.
+    pub fn begin_anew(&mut self) {
+        self.version = 0;
+    }
+
     /// Tells two states of the accounts apart.
     #[must_use]
     pub fn version(&self) -> u64 {

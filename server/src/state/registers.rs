@@ -6,12 +6,15 @@ use std::collections::HashMap;
 use trialseal_core::{
     hash::{Hash, RecordId},
     identifiers::{OrganizationId, RegisterName},
-    index::{IndexError, LogIndex, Sequence},
+    index::{IndexError, Sequence},
     time::Instant,
     vocabulary::{Class, Event},
 };
 
-use crate::codec::{Malformed, Reader, Writer};
+use crate::{
+    chain::Place,
+    codec::{Malformed, Reader, Writer},
+};
 
 /// Records on one page of a register's listing.
 pub const PAGE: usize = 256;
@@ -23,8 +26,8 @@ pub const ROW_BYTES: usize = 13;
 /// What a listing needs to choose a record; 13 bytes when packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row {
-    /// Log index, below 2^40.
-    pub index: LogIndex,
+    /// Its place, below 2^40.
+    pub place: Place,
     /// The notary's time.
     pub received_at: Instant,
     /// Class.
@@ -34,11 +37,11 @@ pub struct Row {
 }
 
 impl Row {
-    /// Index (5 bytes), milliseconds since 1970 (6 bytes), positions of class and event in
+    /// Place (5 bytes), milliseconds since 1970 (6 bytes), positions of class and event in
     /// their lists. The listing is made anew when a release changes the lists.
     #[must_use]
     pub fn pack(&self) -> [u8; ROW_BYTES] {
-        let [_, _, _, i0, i1, i2, i3, i4] = self.index.get().to_be_bytes();
+        let [_, _, _, i0, i1, i2, i3, i4] = self.place.get().to_be_bytes();
         let [_, _, t0, t1, t2, t3, t4, t5] = self.received_at.as_millis().to_be_bytes();
         [
             i0,
@@ -64,7 +67,7 @@ impl Row {
     pub fn unpack(bytes: [u8; ROW_BYTES]) -> Result<Self, Malformed> {
         let [i0, i1, i2, i3, i4, t0, t1, t2, t3, t4, t5, class, event] = bytes;
         Ok(Self {
-            index: LogIndex::new(u64::from_be_bytes([0, 0, 0, i0, i1, i2, i3, i4])).map_err(|_| Malformed)?,
+            place: Place::new(u64::from_be_bytes([0, 0, 0, i0, i1, i2, i3, i4])),
             received_at: Instant::from_millis(i64::from_be_bytes([0, 0, t0, t1, t2, t3, t4, t5])),
             class: *Class::ALL.get(usize::from(class)).ok_or(Malformed)?,
             event: *Event::ALL.get(usize::from(event)).ok_or(Malformed)?,
@@ -223,7 +226,7 @@ mod tests {
 
     fn row(index: u64) -> Row {
         Row {
-            index: LogIndex::new(index).unwrap(),
+            place: Place::new(index),
             received_at: Instant::from_millis(1_780_000_000_123),
             class: Class::Dataset,
             event: Event::HardLock,

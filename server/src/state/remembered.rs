@@ -1,21 +1,24 @@
 //! Which submissions are on record, so that one is logged once, ever.
 //!
 //! For each record the table holds an 8-byte fingerprint of (organisation,
-//! idempotency key) and the 5-byte log index: 13 bytes in open addressing, in 256
+//! idempotency key) and the 5-byte place: 13 bytes in open addressing, in 256
 //! shards that grow by a fifth each, so that memory follows the number of records
 //! without jumps. A hit is only a hint: the caller confirms it against the record.
 //!
-//! Records are forgotten a *generation* (65,536 log indexes) at a time, once the last
+//! Records are forgotten a *generation* (65,536 places) at a time, once the last
 //! `not after` in it has passed; entries of a forgotten generation are dropped when
 //! their shard next grows.
 
 use std::collections::{BTreeMap, HashMap};
 
-use trialseal_core::{hash::sha256_of, identifiers::OrganizationId, index::LogIndex, time::Instant};
+use trialseal_core::{hash::sha256_of, identifiers::OrganizationId, time::Instant};
 
-use crate::codec::{Malformed, Reader, Writer};
+use crate::{
+    chain::Place,
+    codec::{Malformed, Reader, Writer},
+};
 
-/// Log indexes in one generation.
+/// Places in one generation.
 pub const GENERATION: u64 = 65_536;
 const SHARDS: usize = 256;
 const SLOT: usize = 13;
@@ -52,7 +55,7 @@ pub struct RememberedFull;
 struct Generation {
     expires: Option<Instant>,
     per_organization: HashMap<OrganizationId, u64>,
-    /// By index from the generation's start, 0 for an entry that is no record; kept
+    /// By place from the generation's start, 0 for an entry that is no record; kept
     /// only until the generation is complete and written.
     fingerprints: Vec<u64>,
 }
@@ -106,36 +109,36 @@ impl Remembered {
         }
     }
 
-    /// Log indexes that may hold the submission; nearly always none or one.
+    /// Places that may hold the submission; nearly always none or one.
     #[must_use]
-    pub fn candidates(&self, fingerprint: Fingerprint) -> Vec<LogIndex> {
+    pub fn candidates(&self, fingerprint: Fingerprint) -> Vec<Place> {
         let Some(shard) = self.shards.get(shard_of(fingerprint.0)) else {
             return Vec::new();
         };
         shard
             .find(fingerprint.0)
             .filter(|index| self.generations.contains_key(&(index / GENERATION)))
-            .filter_map(|index| LogIndex::new(index).ok())
+            .map(Place::new)
             .collect()
     }
 
-    /// Remembers the record at `index` until `not_after`.
+    /// Remembers the record at `place` until `not_after`.
     pub fn insert(
         &mut self,
-        index: LogIndex,
+        place: Place,
         organization: &OrganizationId,
         fingerprint: Fingerprint,
         not_after: Instant,
     ) {
-        let generation = self.generations.entry(index.get() / GENERATION).or_default();
+        let generation = self.generations.entry(place.get() / GENERATION).or_default();
         generation.expires = generation.expires.max(Some(not_after));
-        let offset = usize::try_from(index.get() % GENERATION).unwrap_or(usize::MAX);
+        let offset = usize::try_from(place.get() % GENERATION).unwrap_or(usize::MAX);
         generation.fingerprints.resize(offset, 0);
         generation.fingerprints.push(fingerprint.0);
         count(&mut generation.per_organization, organization, 1);
         count(&mut self.per_organization, organization, 1);
         self.live += 1;
-        self.insert_slot(fingerprint.0, index.get());
+        self.insert_slot(fingerprint.0, place.get());
     }
 
     /// Makes room for so many more at once: loading them one by one would rebuild every
@@ -162,13 +165,13 @@ impl Remembered {
     }
 
     /// Forgets generations whose last `not after` has passed and that lie wholly below
-    /// `size`. Their objects go with the next snapshot.
-    pub fn expire(&mut self, now: Instant, size: u64) {
+    /// the place `end`. Their objects go with the next snapshot.
+    pub fn expire(&mut self, now: Instant, end: u64) {
         let gone: Vec<u64> = self
             .generations
             .iter()
             .filter(|(number, generation)| {
-                (**number + 1) * GENERATION <= size && generation.expires.is_none_or(|expires| expires < now)
+                (**number + 1) * GENERATION <= end && generation.expires.is_none_or(|expires| expires < now)
             })
             .map(|(number, _)| *number)
             .collect();
@@ -372,7 +375,7 @@ mod tests {
         let acme = organization("acme");
         for number in 0..records {
             table.insert(
-                LogIndex::new(number).unwrap(),
+                Place::new(number),
                 &acme,
                 Fingerprint::of(&acme, &key(number)),
                 Instant::from_millis(1_000 + i64::try_from(number).unwrap()),
@@ -388,7 +391,7 @@ mod tests {
         let acme = organization("acme");
         for number in (0..records).step_by(97) {
             let found = table.candidates(Fingerprint::of(&acme, &key(number)));
-            assert_eq!(found, vec![LogIndex::new(number).unwrap()]);
+            assert_eq!(found, vec![Place::new(number)]);
         }
         assert!(table.candidates(Fingerprint::of(&acme, &key(records))).is_empty());
         assert!(

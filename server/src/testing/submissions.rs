@@ -13,7 +13,6 @@ use trialseal_core::{
     vocabulary::{Class, Event, Meaning, Role, SignerKind},
 };
 
-use super::ORIGIN;
 use crate::{
     admit::{Caller, Draft, Prepared},
     state::{AccountChange, Accounts, MemberKind},
@@ -113,7 +112,13 @@ pub(crate) fn draft(_person: &Person, number: u64) -> Draft {
 }
 
 /// Submission `number`, signed.
-pub(crate) fn signed(person: &Person, accounts: &Accounts, number: u64, now: Instant) -> Prepared {
+pub(crate) fn signed(
+    person: &Person,
+    origin: &Origin,
+    accounts: &Accounts,
+    number: u64,
+    now: Instant,
+) -> Prepared {
     let enrolled = accounts
         .key(&person.organization, &person.member, person.key.verifier())
         .unwrap();
@@ -143,7 +148,7 @@ pub(crate) fn signed(person: &Person, accounts: &Accounts, number: u64, now: Ins
         part("why", Why::default().to_json()),
     );
     let text = SubmissionText {
-        log: Origin::new(ORIGIN).unwrap(),
+        log: origin.clone(),
         not_after: now.plus_millis(24 * 3_600_000),
         idempotency_key: IdempotencyKey::from_bytes(idempotency_key(number)),
         what: parts.0.leaf(Tag::What),
