@@ -9,6 +9,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::process::Command;
 
 use trialseal::core::verify::{FileQuery, verify};
 use trialseal_core::checkpoint::SignedCheckpoint;
@@ -16,11 +17,11 @@ use trialseal_core::hash::Hash;
 use trialseal_core::merkle::consistency::verify_consistency;
 use trialseal_core::note::SignedNote;
 use trialseal_core::tile::{TilePath, TileWidth, full_tiles, partial_width};
-use trialseal_tests::caller::{Stubs, client, draft, event, of_draft};
-use trialseal_tests::http;
+use trialseal_tests::caller::{Stubs, client, draft, event, of_draft, signatory};
 use trialseal_tests::log::{LogKeys, WholeLog, below_origin};
 use trialseal_tests::mirror::{MirrorFolder, Proxy};
 use trialseal_tests::notary::{Folder, Server, await_until, copy_folder};
+use trialseal_tests::{http, programs};
 
 async fn submit(stubs: &Stubs, name: &str, records: u64) {
     let drafts = (0..records).map(|number| of_draft(draft(&format!("{name} {number}"))));
@@ -227,7 +228,10 @@ async fn receipts_are_refreshed_when_the_notary_is_gone() {
     let folder = Folder::new();
     let server = folder.start();
     let sdk = client(&folder, &server).await;
-    let sent = event("early").draft().unwrap();
+    let signatory = signatory(&sdk, folder.key()).await;
+    let sent = event("early")
+        .sign(&signatory, sdk.log(), trialseal::now())
+        .unwrap();
     let receipt = sdk.submit(&sent).await.unwrap().receipt;
     let stubs = Stubs::connect(&server, folder.token()).await;
     submit(&stubs, "later", 700).await;
@@ -258,4 +262,24 @@ async fn receipts_are_refreshed_when_the_notary_is_gone() {
     assert!(report.first_failure().is_none(), "{:?}", report.first_failure());
     let newest = &fresh.evidence().last().unwrap().proof;
     assert!(newest.contains(&format!("\n{size}\n")), "{newest}");
+
+    // The same by the command line, without an account.
+    let file = mirror_folder.dir().join("early.receipt.json");
+    fs::write(&file, receipt.to_json_pretty()).unwrap();
+    let trust = folder.dir().join("trust.toml");
+    let run = |arguments: &[&str], url: Option<&str>| {
+        let mut command = Command::new(programs::command_line());
+        command.args(arguments).arg("--trust").arg(&trust).arg(&file);
+        url.map(|url| command.args(["--mirror", url]));
+        programs::run(&mut command)
+    };
+    let said = run(&["upgrade"], Some(&mirror.url()));
+    assert!(said.status.success(), "{said:?}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), fresh.to_json_pretty());
+    let said = run(&["verify"], None);
+    assert!(said.status.success(), "{said:?}");
+    mirror.kill();
+    let said = run(&["upgrade"], Some("http://127.0.0.1:1/2026"));
+    assert_eq!(said.status.code(), Some(75), "{said:?}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), fresh.to_json_pretty());
 }

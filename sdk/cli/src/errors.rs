@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use trialseal::core::hash::RecordId;
 use trialseal::core::index::LogIndex;
-use trialseal::{ClientError, HashError, KeyError, PendingError, PrepareError};
+use trialseal::{ClientError, HashError, KeyError, MirrorError, PendingError, PrepareError};
 
 use crate::outcome::{Answer, Exit};
 
@@ -101,6 +101,25 @@ pub(crate) fn client_without_a_record(error: ClientError) -> Ended {
     let mut answer = client(error);
     answer.sentence = answer.sentence.replace(" Nothing is on record.", "");
     answer
+}
+
+/// Why a mirror gave no evidence. Nothing was changed.
+pub(crate) fn mirror(error: MirrorError) -> Ended {
+    let said = sentence(&error.to_string());
+    Box::new(match error {
+        MirrorError::Setup(_) | MirrorError::UnknownLog(_) => configuration(said),
+        MirrorError::Http(_) => Answer::new(Exit::RetryIsSafe, "NO ANSWER", said),
+        MirrorError::Behind { .. } => Answer::new(Exit::Pending, "PENDING", said),
+        MirrorError::OtherLog { .. } | MirrorError::Receipt(_) | MirrorError::TooLarge(_) => {
+            Answer::new(Exit::BadInput, "BAD INPUT", said)
+        }
+        MirrorError::Note(_)
+        | MirrorError::Checkpoint(_)
+        | MirrorError::Tile(_)
+        | MirrorError::Proof(_)
+        | MirrorError::TooManyTiles => Answer::new(Exit::Disproven, "REFUSED", said)
+            .because("What the mirror serves does not verify; the receipt is as it was."),
+    })
 }
 
 fn conflict(index: Option<LogIndex>, record: Option<RecordId>) -> Answer {

@@ -15,7 +15,8 @@ use trialseal::Level;
 #[command(after_help = "\
 Examples:
   trialseal upgrade sap-v2.0.pdf.receipt.json
-  trialseal upgrade receipts/ --level timestamped --deadline 300")]
+  trialseal upgrade receipts/ --level timestamped --deadline 300
+  trialseal upgrade receipts/ --mirror https://mirror.example.org/2026 --trust trust.toml")]
 pub(crate) struct Upgrade {
     /// Receipts, or folders with receipts
     #[arg(required = true, value_name = "PATH")]
@@ -26,6 +27,16 @@ pub(crate) struct Upgrade {
     /// Stop waiting after this many seconds, for all receipts together
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     pub(crate) deadline: u64,
+    /// Ask a mirror of the log, or any server of its tiles, instead of the notary; no account is needed.
+    /// It has no timestamps, and nothing is waited for
+    #[arg(long, value_name = "URL")]
+    pub(crate) mirror: Option<String>,
+    /// Verify by this trust file instead of the configured one
+    #[arg(long, value_name = "FILE", requires = "mirror")]
+    pub(crate) trust: Option<PathBuf>,
+    /// The certificate authority of the mirror instead of the system's, PEM
+    #[arg(long, value_name = "FILE", requires = "mirror")]
+    pub(crate) ca_certificate: Option<PathBuf>,
 }
 
 /// Write a receipt's evidence in a format of other tools, offline

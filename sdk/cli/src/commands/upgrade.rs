@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use trialseal::{Client, Level, Trust, Wait, durable};
+use trialseal::core::receipt::{Evidence, Receipt};
+use trialseal::{Client, Level, Mirror, MirrorOptions, Trust, Wait, durable};
 
 use super::evidence::{self, State};
 use super::{block_on, receipt_file};
 use crate::args::Upgrade;
-use crate::config::Place;
+use crate::config::{self, Config, Place};
 use crate::errors::{self, Ended};
 use crate::outcome::{Answer, Exit, Printer, count, severity};
 use crate::progress;
@@ -35,9 +36,20 @@ struct Run<'a> {
     until: Instant,
 }
 
+/// Who has the evidence.
+enum Source {
+    Notary(Config),
+    Mirror(String, MirrorOptions),
+}
+
+/// A source that is connected to.
+enum Connected {
+    Notary(Client),
+    Mirror(Box<Mirror>),
+}
+
 pub(crate) fn run(command: &Upgrade, place: &Place, printer: &Printer) -> Result<Answer, Ended> {
-    let config = place.read()?;
-    let trust = config.trust()?;
+    let (source, trust) = source(command, place)?;
     let level = command.level.unwrap_or_else(|| trust.require());
     let files = gather(&command.paths)?;
     if files.is_empty() {
@@ -50,15 +62,15 @@ pub(crate) fn run(command: &Upgrade, place: &Place, printer: &Printer) -> Result
         until: Instant::now() + Duration::from_secs(command.deadline),
     };
     let ends = block_on(async {
-        // Only where something is to be fetched: receipts that are complete need no notary.
-        let mut client = None;
+        // Only where something is to be fetched: receipts that are complete need nobody.
+        let mut connected = None;
         let bar = progress::counted(files.len(), printer.is_json());
         let mut ends = Vec::with_capacity(files.len());
         for path in &files {
-            let done = match one(&run, path, client.as_ref()).await {
-                Err(Needs::Client) => {
-                    client = Some(config.connect(CONNECT_S).await?);
-                    one(&run, path, client.as_ref()).await
+            let done = match one(&run, path, connected.as_mut()).await {
+                Err(Needs::Connection) => {
+                    connected = Some(source.connect(&trust).await?);
+                    one(&run, path, connected.as_mut()).await
                 }
                 done => done,
             };
@@ -77,10 +89,74 @@ pub(crate) fn run(command: &Upgrade, place: &Place, printer: &Printer) -> Result
     Ok(answer(&run, ends))
 }
 
+/// Who is asked, and by which trust file the answers are judged.
+fn source(command: &Upgrade, place: &Place) -> Result<(Source, Trust), Ended> {
+    let Some(url) = &command.mirror else {
+        let config = place.read()?;
+        let trust = config.trust()?;
+        return Ok((Source::Notary(config), trust));
+    };
+    let trust = match &command.trust {
+        Some(path) => config::read_trust(path)?,
+        None => place.read()?.trust()?,
+    };
+    let ca_certificate_pem = match &command.ca_certificate {
+        Some(path) => Some(
+            fs::read(path)
+                .map_err(|error| Box::new(errors::configuration(format!("{}: {error}.", path.display()))))?,
+        ),
+        None => None,
+    };
+    let options = MirrorOptions {
+        ca_certificate_pem,
+        ..MirrorOptions::default()
+    };
+    Ok((Source::Mirror(url.clone(), options), trust))
+}
+
+impl Source {
+    async fn connect(&self, trust: &Trust) -> Result<Connected, Ended> {
+        match self {
+            Self::Notary(config) => config.connect(CONNECT_S).await.map(Connected::Notary),
+            Self::Mirror(url, options) => {
+                let mirror = Mirror::connect(url, trust, options).await;
+                Ok(Connected::Mirror(Box::new(mirror.map_err(errors::mirror)?)))
+            }
+        }
+    }
+}
+
+impl Connected {
+    /// The receipt with what could be had, how many elements that is, and what is missing to the level.
+    async fn upgrade(
+        &mut self,
+        run: &Run<'_>,
+        receipt: &Receipt,
+    ) -> Result<(Receipt, usize, Option<String>), Ended> {
+        match self {
+            Self::Notary(client) => {
+                let wait = Wait {
+                    level: run.level,
+                    up_to: run.until.saturating_duration_since(Instant::now()),
+                };
+                let upgraded = client.upgrade(receipt, wait).await;
+                let upgraded = upgraded.map_err(errors::client_without_a_record)?;
+                Ok((upgraded.receipt, upgraded.appended, upgraded.shortfall))
+            }
+            Self::Mirror(mirror) => {
+                let fresh = mirror.refresh(receipt).await.map_err(errors::mirror)?;
+                let is_new = |own: &&Evidence| !receipt.evidence().contains(own);
+                let appended = fresh.evidence().iter().filter(is_new).count();
+                Ok((fresh, appended, None))
+            }
+        }
+    }
+}
+
 /// Why one receipt is not done.
 enum Needs {
-    /// The first that is not complete needs a connection.
-    Client,
+    /// The first that is not complete needs one.
+    Connection,
     Ended(Ended),
 }
 
@@ -90,7 +166,7 @@ impl From<Ended> for Needs {
     }
 }
 
-async fn one(run: &Run<'_>, path: &Path, client: Option<&Client>) -> Result<Done, Needs> {
+async fn one(run: &Run<'_>, path: &Path, connected: Option<&mut Connected>) -> Result<Done, Needs> {
     let receipt = receipt_file::read(path)?;
     let state = State::of(&receipt, run.trust);
     if state.level >= run.level && run.level > Level::Sealed {
@@ -100,24 +176,17 @@ async fn one(run: &Run<'_>, path: &Path, client: Option<&Client>) -> Result<Done
             shortfall: None,
         });
     }
-    let client = client.ok_or(Needs::Client)?;
+    let connected = connected.ok_or(Needs::Connection)?;
     // Before anything is fetched: what could not be saved need not be waited for.
     durable::check_writable(path).map_err(|error| not_saved(path, &error))?;
-    let wait = Wait {
-        level: run.level,
-        up_to: run.until.saturating_duration_since(Instant::now()),
-    };
-    let upgraded = client
-        .upgrade(&receipt, wait)
-        .await
-        .map_err(errors::client_without_a_record)?;
-    if upgraded.appended > 0 {
-        receipt_file::save(path, &upgraded.receipt).map_err(|error| not_saved(path, &error))?;
+    let (fresh, appended, shortfall) = connected.upgrade(run, &receipt).await?;
+    if appended > 0 {
+        receipt_file::save(path, &fresh).map_err(|error| not_saved(path, &error))?;
     }
     Ok(Done {
-        appended: Some(upgraded.appended),
-        state: State::of(&upgraded.receipt, run.trust),
-        shortfall: upgraded.shortfall,
+        appended: Some(appended),
+        state: State::of(&fresh, run.trust),
+        shortfall,
     })
 }
 
@@ -137,7 +206,7 @@ fn end_of(run: &Run<'_>, path: &Path, done: Result<Done, Needs>) -> Answer {
             }
             return ended.with("path", name);
         }
-        Err(Needs::Client) => return Answer::new(Exit::RetryIsSafe, "NO ANSWER", name),
+        Err(Needs::Connection) => return Answer::new(Exit::RetryIsSafe, "NO ANSWER", name),
     };
     let level = done.state.level;
     let appended = match done.appended {
