@@ -164,9 +164,7 @@ fn parties(notary: &Notary) -> String {
             "{kind} {name} {} at {size}",
             if known.failing.is_some() { "late" } else { "ok" }
         );
-        if let Some(age) = known.age {
-            let _infallible = write!(text, ", {} s ago", age.as_secs());
-        }
+        let _infallible = write!(text, ", {} s ago", known.age.as_secs());
         if let Some(problem) = known.failing {
             let _infallible = write!(text, ", {}", problem.as_str());
         }

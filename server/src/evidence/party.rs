@@ -104,6 +104,7 @@ pub struct Party {
     pub name: String,
     /// What it is.
     pub kind: PartyKind,
+    since: Monotonic,
     state: Mutex<State>,
 }
 
@@ -119,8 +120,8 @@ struct State {
 /// What is known of a party at one moment.
 #[derive(Debug, Clone)]
 pub struct Known {
-    /// Since it last gave evidence; none if it never did since the start.
-    pub age: Option<Duration>,
+    /// Since it last gave evidence, or since the start if it never did.
+    pub age: Duration,
     /// The largest log size that it gave evidence for.
     pub size: u64,
     /// What went wrong since.
@@ -136,6 +137,7 @@ impl Party {
         Self {
             name: name.to_owned(),
             kind,
+            since: Monotonic::now(),
             state: Mutex::new(State {
                 size,
                 ..State::default()
@@ -152,7 +154,7 @@ impl Party {
     pub fn known(&self) -> Known {
         let state = self.state();
         Known {
-            age: state.succeeded_at.map(|at| at.elapsed()),
+            age: state.succeeded_at.unwrap_or(self.since).elapsed(),
             size: state.size,
             failing: state.failing,
             sample: state.sample,

@@ -222,7 +222,8 @@ impl Publishing {
             .policy()
             .map_or(Duration::ZERO, |policy| policy.request_timeout);
         self.round.as_ref().is_none_or(|round| {
-            round.kept_at.is_some() || !round.asked.contains(&true) || round.started.elapsed() > timeout
+            let answered = !round.asked.contains(&true) && round.keep_at.is_none();
+            round.kept_at.is_some() || answered || round.started.elapsed() > timeout
         })
     }
 

@@ -1,6 +1,10 @@
 //! The notary with witnesses that do what they should, and with those that do not.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{body::Body, http::Request};
 use http_body_util::BodyExt as _;
@@ -13,6 +17,7 @@ use trialseal_core::{
 
 use super::*;
 use crate::{
+    backup::{BackupOptions, backup, layout_of},
     clock::Clock as _,
     config,
     fs::SimulatedFileSystem,
@@ -467,4 +472,74 @@ async fn without_witnesses_everything_is_sealed_and_nobody_waits() {
     );
     served.stop().await;
     log.audit().unwrap();
+}
+
+#[tokio::test]
+async fn kept_evidence_is_in_backups_and_an_audit_finds_what_is_wrong_with_it() {
+    let scene = Scene::new(1, &[Does::Cosigns]).await;
+    for number in 1..4 {
+        scene.witnessed(scene.draft(number).await).await;
+    }
+    let Scene { log, served, .. } = scene;
+    served.stop().await;
+    let target = Path::new("/backup");
+    let options = BackupOptions {
+        fs: Arc::clone(&log.fs),
+        layout: log.layout.clone(),
+        keys: log.keys(),
+        target: target.to_owned(),
+        threads: 1,
+    };
+    backup(&options, &mut |_| {}).unwrap();
+    let (here, there) = [&log.layout, &layout_of(target)]
+        .map(|layout| layout.evidence(Kind::Witnessed))
+        .into();
+    let files = sizes_of_files(&*log.fs, &here).unwrap();
+    assert_eq!(sizes_of_files(&*log.fs, &there).unwrap(), files);
+    let path = here.join(format!("{:016}", files[0]));
+    let whole = log.fs.read(&path, 1 << 20).unwrap();
+    assert_eq!(
+        log.fs
+            .read(&there.join(format!("{:016}", files[0])), 1 << 20)
+            .unwrap(),
+        whole
+    );
+    let replace = |contents: &[u8]| {
+        crate::durable::replace(&*log.fs, &path, contents, crate::fs::PRIVATE_FILE).unwrap();
+    };
+    // A flipped bit.
+    let mut damaged = whole.clone();
+    damaged[100] ^= 1;
+    replace(&damaged);
+    assert_eq!(log.audit().unwrap_err().file(), Some(&*path));
+    // A sound frame with a checkpoint that this log's keys signed, and that is not this log's.
+    replace(&whole);
+    let kept = Kept::open(Arc::clone(&log.fs), &log.layout, Kind::Witnessed).unwrap();
+    let newest = kept.newest().unwrap();
+    let checkpoint = Checkpoint {
+        root: sha256(b"another log"),
+        ..newest.checkpoint.clone()
+    };
+    let note = log.signer.sign_checkpoint(&checkpoint, 1_800_000_000).unwrap();
+    let forged = |checkpoint: Checkpoint, note: &str| {
+        let evidenced = Evidenced {
+            checkpoint,
+            note: note.into(),
+            tokens: Vec::new(),
+            cose: None,
+        };
+        kept.append(Arc::new(evidenced)).unwrap();
+    };
+    forged(checkpoint.clone(), &note);
+    let problem = log.audit().unwrap_err().to_string();
+    assert!(problem.contains("but the entries give"), "{problem}");
+    // A larger one than the log.
+    let larger = Checkpoint {
+        size: LogSize::new(5_000).unwrap(),
+        ..checkpoint
+    };
+    let note = log.signer.sign_checkpoint(&larger, 1_800_000_000).unwrap();
+    forged(larger, &note);
+    let problem = log.audit().unwrap_err().to_string();
+    assert!(problem.contains("the journal ends at"), "{problem}");
 }

@@ -49,12 +49,10 @@ pub(super) fn observe(meter: &Meter, parties: &Arc<[Arc<Party>]>, clock: &Arc<dy
     let read = Arc::clone(parties);
     meter
         .f64_observable_gauge("trialseal_evidence_age_seconds")
-        .with_description("Seconds since a witness or an authority gave evidence")
+        .with_description("Seconds since a witness or an authority gave evidence, or since the start")
         .with_callback(move |observer| {
             for party in read.iter() {
-                if let Some(age) = party.known().age {
-                    observer.observe(age.as_secs_f64(), &labels(party));
-                }
+                observer.observe(party.known().age.as_secs_f64(), &labels(party));
             }
         })
         .build();

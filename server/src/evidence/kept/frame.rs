@@ -42,8 +42,8 @@ const CONTENTS_BYTES_MAX: usize =
 /// The longest frame.
 pub(super) const FRAME_BYTES_MAX: usize = HEADER_BYTES + CONTENTS_BYTES_MAX;
 
-/// Rows of a file that is closed.
-pub(super) const ROWS: usize = 1_024;
+/// Rows of a file that is closed. Tests fill files sooner.
+pub(super) const ROWS: usize = if cfg!(test) { 32 } else { 1_024 };
 const ROW_BYTES: usize = 16;
 /// Length of the index frame at the end of a file that is closed.
 pub(super) const INDEX_BYTES: usize = HEADER_BYTES + ROWS * ROW_BYTES;
