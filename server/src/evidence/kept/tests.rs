@@ -71,7 +71,7 @@ fn the_earliest_checkpoint_that_includes_an_entry_is_found_in_any_file() {
     let mut kept = open(&fs).unwrap();
     assert_eq!(found(&kept, 0), None);
     // Two files that are closed and a third; sizes 3, 6, 9, ..., every tenth evidenced twice.
-    let count = 2 * ROWS as u64 + 40;
+    let count = 2 * ROWS as u64 + 20;
     for place in 1..=count {
         kept.append(Arc::new(evidenced(3 * place, 0))).unwrap();
         if place % 10 == 0 || place == ROWS as u64 {
