@@ -55,7 +55,7 @@ class Tools:
         with ThreadPoolExecutor(3) as pool:
             for job in [pool.submit(self.attempt, *job) for job in reversed(jobs)]:
                 job.result()
-        for name in ("openssl", "sha256sum", "ssh-agent", "ssh-keygen", "ssh-add"):
+        for name in ("openssl", "sha256sum", "xxd", "ssh-agent", "ssh-keygen", "ssh-add"):
             path = shutil.which(name)
             self.found[name] = Path(path) if path else Missing(f"{name} is not on this machine")
 
