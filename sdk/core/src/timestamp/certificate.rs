@@ -15,6 +15,9 @@ use crate::time::Instant;
 
 /// Most bytes of a certificate in PEM.
 const PEM_BYTES_MAX: usize = 64 << 10;
+/// Most certificates between a signer and a root. Ways through certificates of one name grow with their
+/// factorial, so a few more could keep a verifier busy for minutes.
+const INTERMEDIATES_MAX: usize = 6;
 
 const TIME_STAMPING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.8");
 /// The same in the spelling of webpki: what stands inside the OBJECT IDENTIFIER.
@@ -104,6 +107,10 @@ impl Certificate {
         self.read.tbs_certificate().issuer().to_der().ok()
     }
 
+    fn subject(&self) -> Option<Vec<u8>> {
+        self.read.tbs_certificate().subject().to_der().ok()
+    }
+
     /// The contents of the serial number.
     pub(super) fn serial_number(&self) -> &[u8] {
         self.read.tbs_certificate().serial_number().as_bytes()
@@ -160,6 +167,30 @@ impl Certificate {
         }
     }
 
+    /// Those of the certificates whose names lead upwards from this one.
+    fn issuers_by_name<'a>(&self, brought: &[&'a [u8]]) -> Result<Vec<&'a [u8]>, TokenError> {
+        let mut left: Vec<(&[u8], Self)> = brought
+            .iter()
+            .filter_map(|der| Some((*der, Self::from_der(der.to_vec())?)))
+            .filter(|(_, certificate)| certificate.der != self.der)
+            .collect();
+        let mut found = Vec::new();
+        let mut names = vec![self.issuer()];
+        while let Some(name) = names.pop() {
+            let (named, others) = left.into_iter().partition(|(_, other)| other.subject() == name);
+            left = others;
+            for (der, certificate) in named {
+                names.push(certificate.issuer());
+                found.push(der);
+            }
+        }
+        if found.len() > INTERMEDIATES_MAX {
+            Err(TokenError::Certificates)
+        } else {
+            Ok(found)
+        }
+    }
+
     /// That the certificate leads to a pinned one at a time, or is itself pinned.
     pub(super) fn check_chain(
         &self,
@@ -185,7 +216,8 @@ impl Certificate {
             ends.filter_map(|(_, der)| anchor_from_trusted_cert(der).ok())
                 .collect()
         };
-        let brought: Vec<CertificateDer<'_>> = brought.iter().map(|der| CertificateDer::from(*der)).collect();
+        let between = self.issuers_by_name(brought)?;
+        let between: Vec<CertificateDer<'_>> = between.iter().map(|der| CertificateDer::from(*der)).collect();
         let seconds = u64::try_from(time.seconds())
             .map_err(|_| TokenError::Chain("genTime lies before 1970".to_owned()))?;
         let time_of_chain = UnixTime::since_unix_epoch(core::time::Duration::from_secs(seconds));
@@ -196,7 +228,7 @@ impl Certificate {
                 .verify_for_usage(
                     algorithms::ALL,
                     anchors,
-                    &brought,
+                    &between,
                     time_of_chain,
                     KeyUsage::required_if_present(TIME_STAMPING_CONTENTS),
                     None,

@@ -31,7 +31,7 @@ pub enum TokenError {
     #[error("a token has exactly one signer, this one has {0}")]
     Signers(usize),
     /// More certificates than are looked at.
-    #[error("the token brings more than {CERTIFICATES_MAX} certificates")]
+    #[error("the token brings more certificates than are looked at")]
     Certificates,
     /// The signer's certificate is neither in the token nor pinned.
     #[error(
@@ -100,7 +100,11 @@ impl TokenError {
     pub const fn decides_nothing(&self) -> bool {
         matches!(
             self,
-            Self::Algorithm { .. } | Self::ChainAlgorithm | Self::CriticalExtension | Self::Policy(_)
+            Self::Algorithm { .. }
+                | Self::Certificates
+                | Self::ChainAlgorithm
+                | Self::CriticalExtension
+                | Self::Policy(_)
         )
     }
 }

@@ -45,6 +45,8 @@ pub(crate) struct Stamp {
     pub(crate) rest: Vec<u8>,
     /// contentType, in DER.
     pub(crate) content_type: Vec<u8>,
+    /// What stands behind the signer's certificate.
+    pub(crate) certificates: Vec<u8>,
 }
 
 impl Stamp {
@@ -54,6 +56,7 @@ impl Stamp {
             gen_time: time.to_string().replace(['-', ':', 'T'], ""),
             rest: Vec::new(),
             content_type: TST_INFO.to_vec(),
+            certificates: Vec::new(),
         }
     }
 
@@ -117,7 +120,7 @@ impl Stamp {
             &tlv(0x02, &[3])[..],
             &tlv(0x31, SHA256),
             &content,
-            &tlv(0xa0, &certificate),
+            &tlv(0xa0, &[&certificate[..], &self.certificates].concat()),
             &tlv(0x31, &tlv(0x30, &signer)),
         ]
         .concat();
@@ -129,7 +132,7 @@ fn attribute(name: &[u8], value: &[u8]) -> Vec<u8> {
     tlv(0x30, &[name, &tlv(0x31, value)].concat())
 }
 
-fn pem(file: &str) -> Vec<u8> {
+pub(crate) fn pem(file: &str) -> Vec<u8> {
     let text = std::fs::read_to_string(format!("{FIXTURES}/{file}")).unwrap();
     let lines = text.lines().filter(|line| !line.starts_with("-----"));
     base64_decode(&lines.collect::<String>()).unwrap()

@@ -4,7 +4,7 @@ use trialseal_core::time::Instant;
 use trialseal_core::timestamp::TokenError;
 
 use super::fixtures::{check, imprint};
-use super::forge::{Stamp, tlv};
+use super::forge::{Stamp, pem, tlv};
 
 fn stamp() -> Stamp {
     Stamp::at("p256", Instant::parse("2030-01-01T00:00:20Z").unwrap())
@@ -110,4 +110,27 @@ fn what_is_signed_must_be_a_tst_info() {
     ] {
         assert!(check(&stamp().token_of(content)).is_err());
     }
+}
+
+/// Certificates of one name and different keys: ways through them grow with their factorial.
+#[test]
+fn certificates_that_only_cost_time_are_not_followed() {
+    let root = pem("root.pem");
+    let key = root
+        .windows(3)
+        .position(|three| three == [0x42, 0, 0x04])
+        .unwrap()
+        + 3;
+    let with = |count: u8| {
+        let mut stamp = stamp();
+        for number in 1..=count {
+            let mut other = root.clone();
+            other[key] ^= number;
+            stamp.certificates.extend(other);
+        }
+        check(&stamp.token(&imprint()))
+    };
+    assert!(with(6).is_ok());
+    assert_eq!(with(7), Err(TokenError::Certificates));
+    assert_eq!(with(16), Err(TokenError::Certificates));
 }
