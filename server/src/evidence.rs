@@ -7,6 +7,7 @@
 //! Nobody here is trusted alone: what a witness or an authority answers is verified before it is
 //! kept, and one that lies, hangs or is gone delays the level and nothing else.
 
+mod asking;
 mod authority;
 mod clock;
 mod cosigned;
@@ -25,15 +26,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use trialseal_core::{checkpoint::Checkpoint, index::LogIndex, trust::Level};
 
+pub(crate) use self::{asking::Asking, rounds::Publishing, stamping::Stamping};
 pub use self::{
     clock::{Difference, Sample, is_out_of_bounds},
     kept::{Copied, Kept, KeptError, Kind, copy, read_file, sizes_of_files},
     party::{FailureKind, Known, Party, PartyKind},
     wait::{Levels, WAIT_MAX},
-};
-pub(crate) use self::{
-    rounds::{Asking, Publishing},
-    stamping::Stamping,
 };
 use crate::{config, fs::FileSystem, layout::Layout, view::Head};
 

@@ -7,24 +7,24 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::{
-    sync::{Notify, mpsc, watch},
+    sync::{mpsc, watch},
     task::JoinSet,
-    time::{Instant as Monotonic, sleep, sleep_until},
+    time::{Instant as Monotonic, sleep_until},
 };
 use trialseal_core::{
-    note::{SignatureLine, SignedNote, VerifierKey},
+    note::{SignatureLine, SignedNote},
     time::Instant,
     trust::Level,
 };
 
 use super::{
-    Evidence, Evidenced, Kind, cosigned,
-    party::{FailureKind, Party, PartyKind},
-    witness::{Cosigned, Failed, Target, WitnessClient},
+    Evidenced, Kind,
+    asking::{Answer, Asking, Worker, client},
+    cosigned,
+    party::PartyKind,
+    witness::{Cosigned, Target},
 };
-use crate::{
-    clock::Clock, config, fs::FileSystem, layout::Layout, notary::Notary, outbound::Outbound, view::LogView,
-};
+use crate::{clock::Clock, config, fs::FileSystem, layout::Layout, notary::Notary};
 
 /// Time between two announcements while nobody waits.
 const ANNOUNCE_EVERY: Duration = Duration::from_secs(1);
@@ -35,23 +35,8 @@ const ROUND_PAUSE: Duration = Duration::from_millis(100);
 const LINGER: Duration = Duration::from_millis(20);
 /// How often what witnesses cosigned last is written down.
 const SAVE_EVERY: Duration = Duration::from_secs(10);
-/// Pauses before a witness that failed is asked again; jittered.
-const BACKOFF_MIN: Duration = Duration::from_millis(200);
-/// See [`BACKOFF_MIN`].
-const BACKOFF_MAX: Duration = Duration::from_secs(10);
 /// Answers that may wait to be taken.
 const ANSWERS: usize = 64;
-
-/// What a witness answered for a checkpoint.
-#[derive(Debug)]
-struct Answer {
-    /// Its place in the policy's list.
-    witness: usize,
-    /// Size of the checkpoint that it was asked for.
-    size: u64,
-    /// Its cosignature, if it gave one.
-    cosigned: Option<Cosigned>,
-}
 
 /// One checkpoint on its way to a quorum.
 struct Round {
@@ -95,27 +80,6 @@ pub(crate) struct Publishing {
     saved_at: Monotonic,
 }
 
-/// What asking witnesses takes.
-pub(crate) struct Asking {
-    /// For all requests.
-    pub(crate) outbound: Outbound,
-    /// The log's own keys.
-    pub(crate) keys: [VerifierKey; 2],
-    /// Tells those who have nothing to do to ask all the same, for the time.
-    pub(crate) probe: Arc<Notify>,
-}
-
-impl Asking {
-    /// With connections of its own.
-    pub(crate) fn new(keys: [VerifierKey; 2]) -> Result<Self, rustls::Error> {
-        Ok(Self {
-            outbound: Outbound::new()?,
-            keys,
-            probe: Arc::new(Notify::new()),
-        })
-    }
-}
-
 impl Publishing {
     /// Starts to ask the witnesses. Needs a tokio runtime.
     pub(crate) fn start(
@@ -132,7 +96,7 @@ impl Publishing {
         if let (Some(policy), Some(asking)) = (&notary.evidence.policy, asking) {
             let parties = notary.evidence.parties_of(PartyKind::Witness);
             for (number, (place, party)) in policy.witnesses.iter().zip(parties).enumerate() {
-                let client = client(notary, &notary.view, clock, policy, asking, place, party);
+                let client = client(notary, clock, policy, asking, place, party);
                 let worker = Worker {
                     number,
                     client,
@@ -409,148 +373,5 @@ impl Round {
         if policy.trust.quorum().time(&self.times).is_some() {
             self.kept_at = Some(Monotonic::now());
         }
-    }
-}
-
-fn client(
-    notary: &Notary,
-    view: &Arc<LogView>,
-    clock: &Arc<dyn Clock>,
-    policy: &config::Evidence,
-    asking: &Asking,
-    place: &config::WitnessPlace,
-    party: &Arc<Party>,
-) -> WitnessClient {
-    WitnessClient {
-        place: place.clone(),
-        party: Arc::clone(party),
-        outbound: asking.outbound.clone(),
-        timeout: policy.request_timeout,
-        bound: policy.clock_bound,
-        clock: Arc::clone(clock),
-        view: Arc::clone(view),
-        origin: notary.origin.clone(),
-        keys: asking.keys.clone(),
-    }
-}
-
-/// Asks one witness, one request at a time.
-struct Worker {
-    number: usize,
-    client: WitnessClient,
-    notary: Arc<Notary>,
-    targets: watch::Receiver<Option<Arc<Target>>>,
-    answers: mpsc::Sender<Answer>,
-    probe: Arc<Notify>,
-}
-
-impl Worker {
-    async fn run(mut self) {
-        let mut backoff = Backoff::default();
-        // Size of the last checkpoint that needs no asking any more.
-        let mut done = 0;
-        loop {
-            let target = self.targets.borrow_and_update().clone();
-            let due = target.clone().filter(|target| {
-                target.published.head.size.get() > done && !target.cosigned.contains(&self.number)
-            });
-            let Some(target) = due else {
-                tokio::select! {
-                    changed = self.targets.changed() => if changed.is_err() { return },
-                    () = self.probe.notified() => if let Some(target) = target {
-                        // Only for the time that it tells.
-                        let _ = self.client.cosign(&target).await;
-                    },
-                }
-                continue;
-            };
-            let size = target.published.head.size.get();
-            let asked = Monotonic::now();
-            let outcome = self.client.cosign(&target).await;
-            let pause = match &outcome {
-                Ok(_) => {
-                    done = size;
-                    self.client.party.succeeded(size);
-                    self.notary
-                        .metrics
-                        .party_answered(&self.client.party, asked.elapsed());
-                    backoff = Backoff::default();
-                    None
-                }
-                Err(Failed::NotThisOne) => {
-                    done = size;
-                    None
-                }
-                Err(failed) => {
-                    self.failed(failed);
-                    Some(backoff.next())
-                }
-            };
-            let cosigned = outcome.ok();
-            let witness = self.number;
-            if self
-                .answers
-                .send(Answer {
-                    witness,
-                    size,
-                    cosigned,
-                })
-                .await
-                .is_err()
-            {
-                return;
-            }
-            if let Some(pause) = pause {
-                sleep(pause).await;
-            }
-        }
-    }
-
-    fn failed(&self, failed: &Failed) {
-        let kind = match failed {
-            Failed::For(kind) => *kind,
-            Failed::LargerLog { .. } => FailureKind::Ahead,
-            Failed::NotThisOne => return,
-        };
-        self.notary.party_failed(&self.client.party, kind);
-        if let Failed::LargerLog { proven } = failed {
-            self.client.party.claims_larger_log();
-            if *proven || self.notary.evidence.quorum_is_lost_to_claims() {
-                self.notary.roll_back_found(&self.client.party.name, *proven);
-            }
-        }
-    }
-}
-
-impl Evidence {
-    /// Whether so many witnesses say that the log was larger that the others cannot make the quorum.
-    fn quorum_is_lost_to_claims(&self) -> bool {
-        let Some(policy) = &self.policy else { return false };
-        let mut times = vec![None; policy.trust.quorum().witnesses().len()];
-        for (place, party) in policy.witnesses.iter().zip(self.parties_of(PartyKind::Witness)) {
-            if let Some(time) = times.get_mut(place.place) {
-                *time = (!party.does_claim_larger_log()).then(|| Instant::from_millis(0));
-            }
-        }
-        policy.trust.quorum().time(&times).is_none()
-    }
-}
-
-/// Growing, jittered pauses.
-#[derive(Debug)]
-pub(super) struct Backoff(Duration);
-
-impl Default for Backoff {
-    fn default() -> Self {
-        Self(BACKOFF_MIN)
-    }
-}
-
-impl Backoff {
-    /// The next pause: between a half and one and a half of its length.
-    pub(super) fn next(&mut self) -> Duration {
-        let pause = self.0.mul_f64(rand::random_range(0.5..1.5));
-        self.0 = (self.0 * 2).min(BACKOFF_MAX);
-        pause
     }
 }

@@ -18,9 +18,9 @@ use trialseal_core::{
 
 use super::{
     Evidence, Evidenced, Kind,
+    asking::{Asking, Backoff},
     authority::AuthorityClient,
     party::PartyKind,
-    rounds::{Asking, Backoff},
 };
 use crate::{clock::Clock, notary::Notary};
 
