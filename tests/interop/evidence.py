@@ -29,8 +29,8 @@ class Evidence:
             self.attempt(self.witnesses, name, start, self.notary.ed25519)
         for name, start in AUTHORITIES.items():
             self.attempt(self.authorities, name, start)
-        if not self.witnesses:
-            raise Missing("no witness could be installed")
+        if not self.witnesses or not self.authorities:
+            raise Missing("no witness, or no authority, could be installed")
         # All but one, so that one may be gone.
         self.quorum = max(1, len(self.witnesses) - 1)
         self.write_trust()
