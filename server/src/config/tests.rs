@@ -538,7 +538,7 @@ fn a_reload_takes_limits_and_level_and_names_what_needs_a_restart() {
 fn the_next_log_has_the_same_configuration_in_a_folder_of_its_own() {
     let (_dir, base) = folder(&with_origin(
         "passphrase_file = \"secret\"\n[directories]\ndata = \"elsewhere\"\n[listen]\ngrpc = \"127.0.0.1:1\"\n\
-         [tls]\ncertificate = \"tls/c.pem\"\nkey = \"/etc/k.pem\"\n[limits.organization]\nburst_records = 7\n\
+         [tls]\ncertificate = \"tls/c.pem\"\nkey = \"/etc/k.pem\"\n[limits.organization]\nburst_records = 7000\n\
          [pkcs11]\nmodule = \"/lib/m.so\"\ntoken = \"t\"\n",
     ));
     let old = Config::load_with(&ServeFlags::of_folder(&base), NOTHING).unwrap();

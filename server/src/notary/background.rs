@@ -44,6 +44,11 @@ impl Notary {
         state
             .write(fs, &layout.signer_state)
             .map_err(std::io::Error::other)?;
+        let published = self.published();
+        if published.cose.is_some() && published.head.size == head.size {
+            // It is out already, perhaps with cosignatures.
+            return Ok(());
+        }
         let cose = self.cose.sign_checkpoint(&state.checkpoint);
         let cose = cose.map_err(std::io::Error::other)?;
         let protected = protected_header(self.cose.public(), &self.origin, head.size);
