@@ -25,9 +25,6 @@ use crate::checkpoints::{CheckedCheckpoint, CheckpointChecker};
 use crate::pending::OutgoingRef;
 use crate::submission::{Draft, Prepared, Subject};
 
-/// By how much this machine's clock may be behind a witness's: later times do not count otherwise.
-const CLOCK_ALLOWANCE_MILLIS: i64 = 10_000;
-
 /// A record with its verified receipt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recorded {
@@ -113,7 +110,8 @@ impl Judge<'_> {
         })
     }
 
-    /// What an accepted receipt reaches by this trust.
+    /// What an accepted receipt reaches by this trust, at this time: what states a later one does not
+    /// count yet, here as in any verification.
     pub(crate) fn reached(&self, receipt: &Receipt) -> Level {
         // Most receipts come fresh from the log alone; judging those again would cost as much as
         // everything else.
@@ -121,10 +119,8 @@ impl Judge<'_> {
             return Level::Sealed;
         }
         let trust = self.checker.trust().with_drafts_allowed();
-        // A cosignature may be newer than this machine's clock.
-        let at = self.at.plus_millis(CLOCK_ALLOWANCE_MILLIS);
         let json = receipt.clone().without_manifest().to_json_pretty();
-        let report = verify(json.as_bytes(), &trust, at, &FileQuery::None);
+        let report = verify(json.as_bytes(), &trust, self.at, &FileQuery::None);
         report.level.unwrap_or(Level::Sealed)
     }
 
@@ -133,8 +129,12 @@ impl Judge<'_> {
     pub(crate) fn fetched(&self, receipt: Receipt) -> Result<Receipt, String> {
         // Whether a draft is good enough is for whoever judges the record later.
         let trust = self.checker.trust().with_drafts_allowed();
-        let at = self.at.plus_millis(CLOCK_ALLOWANCE_MILLIS);
-        let report = verify(receipt.to_json_pretty().as_bytes(), &trust, at, &FileQuery::None);
+        let report = verify(
+            receipt.to_json_pretty().as_bytes(),
+            &trust,
+            self.at,
+            &FileQuery::None,
+        );
         // A log whose keys are valid no more is still proven where evidence shows that it signed
         // while they were: by one element, and the others need not.
         let log_passed = report
