@@ -16,6 +16,7 @@
 //! | `public_log.rs` | tiles, checkpoints, metrics, and that nothing secret is among them |
 //! | `bad_input.rs` | admission: each malformed submission, and that nothing of it is stored |
 //! | `clock.rs` | a clock that steps back |
+//! | `exports.rs` | the COSE key and receipts, and `upgrade` of a folder of receipts |
 //! | `real_files.rs` | the way of real files through the command line, and two verifiers |
 //!
 //! The programs under test are taken from the folder that the test itself was built into: build
