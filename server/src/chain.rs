@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use trialseal_core::{
     checkpoint::{Checkpoint, Origin},
+    cose::CoseKey,
     index::{LogIndex, LogSize},
 };
 
@@ -49,6 +50,8 @@ pub struct ReadLog {
     pub base: u64,
     /// Its committed entries.
     pub view: Arc<LogView>,
+    /// A closed log's key of COSE receipts, if it had one; the present log's is with the notary.
+    pub cose: Option<CoseKey>,
     /// What is kept of a closed log's evidence; none for the present log, whose evidence grows.
     pub kept: Option<KeptOfClosed>,
 }

@@ -15,6 +15,7 @@ use std::{
 use bytes::Bytes;
 use trialseal_core::{
     checkpoint::{Checkpoint, Origin},
+    cose::CoseKey,
     entry::Statement,
     index::{LogIndex, LogSize},
     merkle::range_proof::RangeTree,
@@ -28,7 +29,7 @@ use crate::{
     evidence::{KeptError, KeptOfClosed},
     fs::FileSystem,
     journal::{self, FrameHeader, JournalError},
-    keys::read_log_pub,
+    keys::{read_cose_pub, read_log_pub},
     layout::{Layout, TILE},
     recover::{edge_at, public_entry},
     seal::Batch,
@@ -50,6 +51,8 @@ pub struct ClosedLog {
     pub layout: Layout,
     /// Its keys, Ed25519 and ML-DSA-44; their name is its origin.
     pub keys: [VerifierKey; 2],
+    /// Its key of COSE receipts, if it had one.
+    pub cose: Option<CoseKey>,
 }
 
 /// Why a closed log cannot be read. Nothing was changed.
@@ -100,10 +103,13 @@ impl ClosedLog {
                 &ServeFlags::of_folder(folder),
                 std::iter::empty::<(OsString, OsString)>(),
             )?;
-            let keys = read_log_pub(&old.directories.keys).map_err(|error| refused(error.to_string()))?;
+            let folder = &old.directories.keys;
+            let keys = read_log_pub(folder).map_err(|error| refused(error.to_string()))?;
+            let cose = read_cose_pub(folder).map_err(|error| refused(error.to_string()))?;
             logs.push(Self {
                 layout: Layout::from(&old.directories),
                 keys,
+                cose,
             });
             next = old.previous;
         }
@@ -161,6 +167,7 @@ impl ClosedLog {
             origin: checkpoint.origin,
             base,
             view: Arc::new(view),
+            cose: self.cose.clone(),
             kept: Some(KeptOfClosed::read(fs, &self.layout)?),
         })
     }

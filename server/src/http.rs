@@ -102,9 +102,12 @@ async fn tile_of(notary: Arc<Notary>, log: Arc<ReadLog>, path: &str) -> Response
     }
 }
 
-/// The key of COSE receipts, as a COSE_KeySet.
+/// The keys of COSE receipts, as a COSE_KeySet: this log's first, then those of the logs before.
 async fn scitt_keys(State(notary): State<Arc<Notary>>) -> Response {
-    let keys = key_set(std::slice::from_ref(notary.cose.public()));
+    let closed = notary.chain.closed().iter().rev();
+    let mut keys = vec![notary.cose.public().clone()];
+    keys.extend(closed.filter_map(|log| log.cose.clone()));
+    let keys = key_set(&keys);
     (
         [(header::CONTENT_TYPE, CBOR), (header::CACHE_CONTROL, FRESH)],
         keys,

@@ -21,7 +21,7 @@ use trialseal_core::checkpoint::Origin;
 use trialseal_core::note::{KeyName, VerifierKey};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-pub use self::cose::{COSE_FILE, COSE_PUB_FILE, open_or_make_cose_key};
+pub use self::cose::{COSE_FILE, COSE_PUB_FILE, open_or_make_cose_key, read_cose_pub};
 pub(crate) use self::files::{Readers, open_private};
 pub use self::passphrase::{CREDENTIAL_NAME, Passphrase, PassphraseSources};
 use self::pkcs8_pem::Algorithm;

@@ -408,6 +408,7 @@ impl Replay {
             origin: self.origin.clone(),
             base: self.state.base(),
             view: Arc::clone(&view),
+            cose: None,
             kept: None,
         };
         let chain = Chain::new(std::mem::take(&mut self.closed), Arc::new(present));

@@ -141,6 +141,7 @@ impl TestLog {
         previous.push(ClosedLog {
             layout: self.layout.clone(),
             keys: self.keys(),
+            cose: None,
         });
         Self {
             fs: Arc::clone(&self.fs),

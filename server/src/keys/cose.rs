@@ -5,7 +5,8 @@ use std::io::Read as _;
 use std::path::Path;
 
 use trialseal_core::checkpoint::Origin;
-use trialseal_core::cose::CoseSigningKey;
+use trialseal_core::cose::{CoseKey, CoseSigningKey};
+use trialseal_core::encoding::base64_decode;
 use zeroize::Zeroizing;
 
 use super::files;
@@ -48,6 +49,33 @@ pub fn open_or_make_cose_key(
     let key = CoseSigningKey::from_seed(*seed.as_bytes());
     check_public(public, &key.public().to_pem(), origin.key_name())?;
     Ok((key, false))
+}
+
+/// The public COSE key of a log from the `cose.pub` in its directory of keys; none where that was
+/// never made. Needs no passphrase.
+///
+/// # Errors
+/// If the file cannot be read, or holds something else.
+pub fn read_cose_pub(directory: &Path) -> Result<Option<CoseKey>, KeyError> {
+    let path = directory.join(COSE_PUB_FILE);
+    let text = match std::fs::read_to_string(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(KeyError::Unreadable { path, error }),
+        Ok(text) => text,
+    };
+    let body: String = text.lines().filter(|line| !line.starts_with('-')).collect();
+    // What comes before the key says that it is one of Ed25519: that is compared below.
+    let key = base64_decode(&body).ok().and_then(|der| {
+        let key = der.get(der.len().checked_sub(32)?..)?;
+        CoseKey::from_bytes(key).ok()
+    });
+    match key.filter(|key| key.to_pem() == text) {
+        Some(key) => Ok(Some(key)),
+        None => Err(KeyError::File {
+            path,
+            problem: Problem::NotPublicKeys,
+        }),
+    }
 }
 
 fn make(directory: &Path, passphrase: &Passphrase) -> Result<CoseSigningKey, KeyError> {

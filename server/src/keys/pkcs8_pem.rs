@@ -153,7 +153,7 @@ pub enum Problem {
     #[error("it does not hold the key as its 32-byte seed alone")]
     NotASeed,
     /// Not the public keys of a log.
-    #[error("it does not hold the two public keys of a log")]
+    #[error("it does not hold the public keys of a log, as this program writes them")]
     NotPublicKeys,
     /// The operating system gave no random bytes.
     #[error("the operating system gives no random bytes")]

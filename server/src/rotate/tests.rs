@@ -6,16 +6,18 @@ use std::sync::{
 };
 
 use trialseal_core::{
+    checkpoint::Checkpoint,
     entry::Statement,
     index::{LogIndex, Sequence},
     record::{Enrolment, When},
+    trust::Level,
 };
 
 use super::RotateError;
 use crate::{
     audit::{AuditError, AuditOptions, AuditReport, audit},
     chain::Place,
-    fs::SimulatedFileSystem,
+    fs::{Operation, SimulatedFileSystem},
     recover::OpenError,
     refusal::Refusal,
     seal::Outcome,
@@ -247,6 +249,56 @@ fn links_and_heads_of_the_old_log_are_found() {
 }
 
 #[test]
+fn evidence_for_the_old_log_is_still_given() {
+    use crate::evidence::{Evidenced, Kept, Kind, earliest_for};
+    let machine = SimulatedFileSystem::new();
+    let (log, next, _) = logs(&machine);
+    let head = log.steps().unwrap().view.head();
+    let witnessed = Evidenced {
+        checkpoint: Checkpoint {
+            origin: log.signer.origin().clone(),
+            size: head.size,
+            root: head.root,
+        },
+        note: Arc::clone(&head.note),
+        tokens: Vec::new(),
+        cose: None,
+    };
+    let kept = Kept::open(Arc::clone(&log.fs), &log.layout, Kind::Witnessed).unwrap();
+    kept.append(Arc::new(witnessed.clone())).unwrap();
+    drop(kept);
+    log.rotate(&next).unwrap();
+    let calls = machine.call_log().len();
+    let steps = next.steps().unwrap();
+    let closed = &steps.chain.closed()[0];
+    let kept = closed.kept.as_ref().unwrap();
+    let (level, found) = earliest_for(kept, LogIndex::FIRST);
+    assert_eq!((level, &*found[0]), (Level::Witnessed, &witnessed));
+    let (level, found) = earliest_for(kept, head.size.next_index());
+    assert_eq!(
+        (level, found.len()),
+        (Level::Sealed, 0),
+        "behind what was witnessed"
+    );
+    assert_eq!(*closed.last_evidenced().note, *closed.view.head().note);
+    drop(steps);
+    // Nothing in the closed log's folders was changed on the way.
+    let root = log.layout.private.parent().unwrap();
+    let changes = machine.call_log().split_off(calls);
+    let changes = changes.iter().filter(|call| call.path.starts_with(root));
+    for call in changes {
+        assert!(
+            matches!(
+                call.operation,
+                Operation::Open | Operation::Read | Operation::List | Operation::Inspect
+            ),
+            "{call:?}"
+        );
+    }
+    audit_both(&log, &next).unwrap();
+}
+
+#[test]
 fn there_is_one_way_to_go_on() {
     let machine = SimulatedFileSystem::new();
     let (log, next, person) = logs(&machine);
@@ -369,6 +421,7 @@ fn damage_to_what_is_carried_is_found() {
     let other = next.continuing(vec![crate::closed::ClosedLog {
         layout: next.layout.clone(),
         keys: next.keys(),
+        cose: None,
     }]);
     assert!(matches!(other.steps(), Err(OpenError::Closed(_))));
 }
