@@ -55,6 +55,32 @@ pub fn try_get(address: SocketAddr, path: &str) -> std::io::Result<Answer> {
     parse(&bytes).ok_or_else(|| std::io::Error::other("the answer is cut short"))
 }
 
+/// Posts a body.
+///
+/// # Panics
+/// If nobody answers, or with what is no HTTP.
+#[must_use]
+pub fn post(address: SocketAddr, path: &str, body: &[u8]) -> Answer {
+    try_post(address, path, body).unwrap_or_else(|error| panic!("POST {path}: {error}"))
+}
+
+/// Posts a body to a server that may go away.
+///
+/// # Errors
+/// If the connection fails or breaks.
+pub fn try_post(address: SocketAddr, path: &str, body: &[u8]) -> std::io::Result<Answer> {
+    let mut stream = TcpStream::connect(address)?;
+    let length = body.len();
+    write!(
+        stream,
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
+    )?;
+    stream.write_all(body)?;
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes)?;
+    parse(&bytes).ok_or_else(|| std::io::Error::other("the answer is cut short"))
+}
+
 fn parse(bytes: &[u8]) -> Option<Answer> {
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
     let head = std::str::from_utf8(&bytes[..end]).ok()?;

@@ -17,6 +17,8 @@
 //! | `bad_input.rs` | admission: each malformed submission, and that nothing of it is stored |
 //! | `clock.rs` | a clock that steps back |
 //! | `exports.rs` | the COSE key and receipts, and `upgrade` of a folder of receipts |
+//! | `witnesses.rs` | witnesses as processes: what they promise, and a notary that relies on them |
+//! | `evidence.rs` | levels: witnesses and authorities that are killed, hang, come back |
 //! | `real_files.rs` | the way of real files through the command line, and two verifiers |
 //!
 //! The programs under test are taken from the folder that the test itself was built into: build
@@ -32,6 +34,7 @@
 
 pub mod authority;
 pub mod caller;
+pub mod evidence;
 pub mod forge;
 pub mod http;
 pub mod independent;
@@ -39,5 +42,7 @@ pub mod json_mapping;
 pub mod log;
 pub mod mirror;
 pub mod notary;
+pub mod process;
 pub mod programs;
 pub mod raw;
+pub mod witness;
