@@ -275,13 +275,16 @@ struct Head {
     size: u64,
 }
 
+/// Objects of remembered submissions by their numbers.
+type Generations = Vec<(u64, Vec<u8>)>;
+
 /// The newest snapshot, read as a whole: it may be replaced at any moment. A young log
 /// has none.
 #[derive(Default)]
 struct Snapshot {
     size: u64,
     file: Option<Vec<u8>>,
-    generations: Vec<(u64, Vec<u8>)>,
+    generations: Generations,
 }
 
 struct Copying<'a> {
@@ -376,7 +379,7 @@ impl Copying<'_> {
     }
 
     /// The objects of generations; none if one was replaced while they were read.
-    fn read_generations(&self, needed: Vec<u64>) -> Result<Option<Vec<(u64, Vec<u8>)>>, BackupError> {
+    fn read_generations(&self, needed: Vec<u64>) -> Result<Option<Generations>, BackupError> {
         let mut generations = Vec::with_capacity(needed.len());
         for number in needed {
             let Some(file) = read(&**self.fs, &self.from.generation(number), SNAPSHOT_BYTES_MAX)? else {
