@@ -19,6 +19,7 @@
 //! | `exports.rs` | the COSE key and receipts, and `upgrade` of a folder of receipts |
 //! | `witnesses.rs` | witnesses as processes: what they promise, and a notary that relies on them |
 //! | `evidence.rs` | levels: witnesses and authorities that are killed, hang, come back |
+//! | `attacks.rs` | forks, roll-backs, witnesses and authorities that lie |
 //! | `real_files.rs` | the way of real files through the command line, and two verifiers |
 //!
 //! The programs under test are taken from the folder that the test itself was built into: build
