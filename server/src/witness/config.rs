@@ -317,3 +317,6 @@ fn template(name: &KeyName, listen: Option<SocketAddr>, passphrase_file: Option<
     );
     text
 }
+
+#[cfg(test)]
+mod tests;
