@@ -89,8 +89,17 @@ impl Syncs {
 }
 
 impl Notary {
-    /// A new log with some organisations, serving.
+    /// A new log with some organisations, serving, without witnesses and authorities.
     pub(crate) fn start(settings: &Settings, organizations: usize) -> Outcome<Self> {
+        Self::start_with(settings, organizations, |_| Ok(()))
+    }
+
+    /// As [`Self::start`]; `prepare` gets the new log's folder before the log is served.
+    pub(crate) fn start_with(
+        settings: &Settings,
+        organizations: usize,
+        prepare: impl FnOnce(&Path) -> Outcome,
+    ) -> Outcome<Self> {
         let folder = tempfile::Builder::new().tempdir_in(&settings.dir)?.keep();
         let passphrase = folder.join("passphrase");
         std::fs::write(&passphrase, "only for a benchmark\n")?;
@@ -120,6 +129,7 @@ impl Notary {
             ],
         )?;
         raise_limits(&dir.join("trialseal.toml"))?;
+        prepare(&dir)?;
         let trust = Trust::parse(&std::fs::read_to_string(dir.join("trust.toml"))?)?.with_drafts_allowed();
         let (child, ready) = serve(&settings.server, &folder)?;
         let mut notary = Self {

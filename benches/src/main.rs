@@ -20,6 +20,7 @@ mod signed;
 mod streams;
 mod table;
 mod unary;
+mod witnessed;
 
 use harness::{Failure, Outcome};
 use table::Table;
@@ -66,6 +67,7 @@ enum Section {
     Streams,
     Growth,
     Mirror,
+    Witnessed,
 }
 
 /// What every section needs to know.
@@ -125,6 +127,9 @@ async fn run(arguments: &Arguments) -> Outcome {
     }
     if wanted(Section::Latency) {
         latency::run(&settings, &mut table).await?;
+    }
+    if wanted(Section::Witnessed) {
+        witnessed::run(&settings, &mut table).await?;
     }
     if wanted(Section::Streams) || wanted(Section::Growth) {
         let grown = streams::run(&settings, &mut table, wanted(Section::Streams)).await?;
