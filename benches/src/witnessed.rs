@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tonic::Request;
 use trialseal_proto::v1::{self, Level};
 use trialseal_tests::authority::{Authority, Behaviour as AuthorityBehaviour};
-use trialseal_tests::witness::scripted::{Behaviour as WitnessBehaviour, ScriptedWitness};
+use trialseal_tests::witness::{Behaviour as WitnessBehaviour, ScriptedWitness};
 
 use crate::Settings;
 use crate::harness::{Notary, Outcome, Syncs};
@@ -65,15 +65,31 @@ impl Parties {
         for witness in &self.witnesses {
             let name = witness.name();
             trust += &witness.trust_entry();
-            write!(config, "\n[evidence.witnesses.{name:?}]\nurl = {:?}\n", witness.url())?;
+            write!(
+                config,
+                "\n[evidence.witnesses.{name:?}]\nurl = {:?}\n",
+                witness.url()
+            )?;
             names.push(name);
         }
-        write!(config, "\n[evidence.authorities.tsa]\nurl = {:?}\n", self.authority.url())?;
-        write!(trust, "[[group]]\nname = \"independent\"\nof = 2\nmembers = {names:?}\n\n")?;
+        write!(
+            config,
+            "\n[evidence.authorities.tsa]\nurl = {:?}\n",
+            self.authority.url()
+        )?;
+        write!(
+            trust,
+            "[[group]]\nname = \"independent\"\nof = 2\nmembers = {names:?}\n\n"
+        )?;
         let file = dir.join("trust.toml");
         let written = std::fs::read_to_string(&file)?;
-        let (logs, policy) = written.split_once("[policy]\n").ok_or("the trust file has no policy")?;
-        std::fs::write(&file, format!("{logs}{trust}[policy]\nquorum = \"independent\"\n{policy}"))?;
+        let (logs, policy) = written
+            .split_once("[policy]\n")
+            .ok_or("the trust file has no policy")?;
+        std::fs::write(
+            &file,
+            format!("{logs}{trust}[policy]\nquorum = \"independent\"\n{policy}"),
+        )?;
         let file = dir.join("trialseal.toml");
         let written = std::fs::read_to_string(&file)?;
         Ok(std::fs::write(&file, written + &config)?)
@@ -93,7 +109,10 @@ async fn under_load(notary: &Notary, table: &mut Table) -> Outcome {
             for call in 0..CALLS {
                 let mut request = draft(1, (caller * CALLS + call) as u64);
                 request.level = Level::Witnessed.into();
-                request.wait = Some(prost_types::Duration { seconds: 10, nanos: 0 });
+                request.wait = Some(prost_types::Duration {
+                    seconds: 10,
+                    nanos: 0,
+                });
                 let mut request = Request::new(request);
                 request.metadata_mut().insert("authorization", bearer.clone());
                 let started = Instant::now();
@@ -112,8 +131,17 @@ async fn under_load(notary: &Notary, table: &mut Table) -> Outcome {
     }
     stop.store(true, Ordering::Relaxed);
     let rate = load.await??;
-    table.add("records sealed a second meanwhile", rate, "/s", Target::AtLeast(LOAD as f64 * 0.98), None);
-    let figure = format!("witnessed receipt, {WITNESSES} witnesses at {} ms, median", DELAY.as_millis());
+    table.add(
+        "records sealed a second meanwhile",
+        rate,
+        "/s",
+        Target::AtLeast(LOAD as f64 * 0.98),
+        None,
+    );
+    let figure = format!(
+        "witnessed receipt, {WITNESSES} witnesses at {} ms, median",
+        DELAY.as_millis()
+    );
     table.add(&figure, median(&times), "ms", Target::Below(250.0), None);
     table.add("  p99", percentile(&times, 99.0), "ms", Target::None, None);
     Ok(())
@@ -154,7 +182,11 @@ async fn cost(with: &Notary, settings: &Settings, table: &mut Table) -> Outcome 
     // The first pair warms both up and does not count.
     for pair in 0..=settings.slices.max(PAIRS_MIN) {
         // Who goes first changes, so that what drifts meanwhile counts for both.
-        let bare_first = if pair.is_multiple_of(2) { None } else { Some(slice(&without).await?) };
+        let bare_first = if pair.is_multiple_of(2) {
+            None
+        } else {
+            Some(slice(&without).await?)
+        };
         let before = with.commits()?;
         let ours = slice(with).await?;
         let after = with.commits()?;
@@ -168,7 +200,13 @@ async fn cost(with: &Notary, settings: &Settings, table: &mut Table) -> Outcome 
             ratios.push(1.0 - ours / bare);
         }
     }
-    table.add("drafts, SubmitStream, with witnesses and an authority", median(&rates), "/s", Target::None, None);
+    table.add(
+        "drafts, SubmitStream, with witnesses and an authority",
+        median(&rates),
+        "/s",
+        Target::None,
+        None,
+    );
     let figure = format!("  what sealing loses to them, median of {} pairs", ratios.len());
     table.add(&figure, median(&ratios), "%", Target::Below(0.10), Some(syncs));
     Ok(())
