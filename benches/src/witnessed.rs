@@ -83,12 +83,9 @@ impl Parties {
         )?;
         let file = dir.join("trust.toml");
         let written = std::fs::read_to_string(&file)?;
-        let (logs, policy) = written
-            .split_once("[policy]\n")
-            .ok_or("the trust file has no policy")?;
         std::fs::write(
             &file,
-            format!("{logs}{trust}[policy]\nquorum = \"independent\"\n{policy}"),
+            format!("{written}\n{trust}[policy]\nquorum = \"independent\"\n"),
         )?;
         let file = dir.join("trialseal.toml");
         let written = std::fs::read_to_string(&file)?;

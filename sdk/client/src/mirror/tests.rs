@@ -14,8 +14,11 @@ use crate::testing::notary::FakeNotary;
 use crate::testing::{TestLog, log, plan, signatory};
 use crate::token::Token;
 
+/// What an HTTP server shows, by path.
+type Tiles = HashMap<String, Vec<u8>>;
+
 /// Files by their paths below the URL.
-type Files = Arc<Mutex<HashMap<String, Vec<u8>>>>;
+type Files = Arc<Mutex<Tiles>>;
 
 /// HTTP/1.1, one request a connection.
 async fn serve(files: Files) -> String {
@@ -70,7 +73,7 @@ fn bytes_of(hashes: &[Hash]) -> Vec<u8> {
 }
 
 /// The checkpoint and the hash tiles of a log.
-fn published(leaves: &[Hash]) -> HashMap<String, Vec<u8>> {
+fn published(leaves: &[Hash]) -> Tiles {
     let size = LogSize::new(leaves.len() as u64).unwrap();
     let note = TestLog::new().checkpoint(size, builder::root_of(leaves));
     let mut files = HashMap::from([("checkpoint".to_owned(), note.into_bytes())]);
@@ -134,15 +137,14 @@ async fn partial_tiles_that_are_gone_are_cut_from_full_ones() {
 async fn a_lying_mirror_spoils_no_receipt() {
     let (receipt, trust, leaves) = recorded(700).await;
     let good = published(&leaves);
-    let refused = async |change: &dyn Fn(&mut HashMap<String, Vec<u8>>)| {
+    let refused = async |change: &dyn Fn(&mut Tiles)| {
         let mut files = good.clone();
         change(&mut files);
         let url = serve(Arc::new(Mutex::new(files))).await;
         refresh(&receipt, &url, &trust).await.expect_err("a lie")
     };
-    let flip = |path: &'static str, place: usize| {
-        move |files: &mut HashMap<String, Vec<u8>>| files.get_mut(path).unwrap()[place] ^= 1
-    };
+    let flip =
+        |path: &'static str, place: usize| move |files: &mut Tiles| files.get_mut(path).unwrap()[place] ^= 1;
     let error = refused(&flip("tile/0/000", 0)).await;
     assert!(matches!(error, MirrorError::Proof(_)), "{error}");
     let error = refused(&flip("tile/0/002.p/188", 31)).await;
