@@ -66,6 +66,11 @@ async fn records(
                 version => format!(" {version}"),
             };
             let signed = if one.signed { "signed" } else { "draft" };
+            let log = if one.log == *client.log() {
+                String::new()
+            } else {
+                format!("  in {}", one.log)
+            };
             if !printer.is_json() {
                 printer.result(&format!(
                     "{:>6}  record {:<9} {}  {}{version}, {}  {signed}  {}/{}",
@@ -80,6 +85,7 @@ async fn records(
             }
             found.push(json!({
                 "sequence": one.sequence.get(),
+                "log": one.log.to_string(),
                 "index": one.index.get(),
                 "record": one.record.to_hex(),
                 "received_at": one.received_at.to_millis_string(),

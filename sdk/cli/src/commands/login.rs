@@ -102,7 +102,7 @@ async fn find_enrolment(client: &Client, vkey: &VerifierKey) -> Result<Enrolment
             .filter(|one| one.class == "member" && one.event == "registered")
         {
             let receipt = client
-                .receipt(&RecordPlace::Index(summary.index))
+                .receipt(&RecordPlace::Position(register.clone(), summary.sequence))
                 .await
                 .map_err(errors::client)?;
             let what = receipt

@@ -1,5 +1,6 @@
 //! Listing registers and their records.
 
+use trialseal_core::checkpoint::Origin;
 use trialseal_core::hash::RecordId;
 use trialseal_core::identifiers::RegisterName;
 use trialseal_core::index::{LogIndex, LogSize, Sequence};
@@ -50,7 +51,9 @@ pub struct RegisterPage {
 /// One record in a list. Codes are texts here: a newer notary may know more of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordSummary {
-    /// Log index.
+    /// The log that holds it: the present one, or one that it continues.
+    pub log: Origin,
+    /// Its index there.
     pub index: LogIndex,
     /// Place in the register.
     pub sequence: Sequence,
@@ -111,7 +114,8 @@ impl Client {
                 page_token: page.unwrap_or_default().to_owned(),
             })
             .await?;
-        let records = answer.records.into_iter().map(record).collect::<Result<_, _>>();
+        let records = answer.records.into_iter().map(record);
+        let records = records.collect::<Result<_, _>>();
         let records = records.map_err(|problem| ClientError::Untrusted { problem })?;
         let log_size = log_size(answer.log_size)?;
         Ok(RecordPage {
@@ -184,6 +188,7 @@ fn log_size(size: u64) -> Result<LogSize, ClientError> {
 fn record(one: v1::RecordSummary) -> Result<RecordSummary, String> {
     let root = trialseal_core::hash::Hash::from_slice(&one.record).map_err(|error| error.to_string())?;
     Ok(RecordSummary {
+        log: Origin::new(&one.log).map_err(|error| error.to_string())?,
         index: LogIndex::new(one.index).map_err(|error| error.to_string())?,
         sequence: Sequence::new(one.sequence).map_err(|error| error.to_string())?,
         record: RecordId::from_hash(root),
