@@ -163,3 +163,23 @@ async fn evidence_outlives_a_kill_and_the_witnesses() {
     }
     server.terminate();
 }
+
+#[tokio::test]
+async fn what_is_sealed_right_before_a_stop_is_witnessed() {
+    let mut watched = Watched::new(1, 1);
+    let server = watched.notary.start();
+    let calls = stubs(&watched.notary, &server).await;
+    let mut last = 0;
+    for number in 0..5 {
+        last = seal(&calls, &format!("before the stop {number}")).await;
+    }
+    server.terminate();
+    watched.kill(0);
+    let server = watched.notary.start();
+    let calls = stubs(&watched.notary, &server).await;
+    assert_eq!(
+        reached(&calls, last, v1::Level::Witnessed, 0).await,
+        v1::Level::Witnessed
+    );
+    server.terminate();
+}

@@ -33,6 +33,8 @@ const ROUND_PAUSE: Duration = Duration::from_millis(100);
 /// How long a quorum waits for the rest: most answer at nearly the same time, and what is kept is
 /// written once.
 const LINGER: Duration = Duration::from_millis(20);
+/// How long a notary that stops waits for its last checkpoint to be cosigned.
+const LAST_ROUND_MAX: Duration = Duration::from_secs(2);
 /// How often what witnesses cosigned last is written down.
 const SAVE_EVERY: Duration = Duration::from_secs(10);
 /// Answers that may wait to be taken.
@@ -159,7 +161,34 @@ impl Publishing {
             }
         }
         self.announce().await;
+        self.last_round().await;
         self.save().await;
+    }
+
+    /// Takes the last checkpoint to the witnesses, for a short time: the log may be closed before it
+    /// is served again, and what was sealed since the last round could never be witnessed then.
+    async fn last_round(&mut self) {
+        let deadline = Monotonic::now() + LAST_ROUND_MAX;
+        let size = self.notary.published().head.size;
+        if !self
+            .round
+            .as_ref()
+            .is_some_and(|round| round.target.published.head.size == size)
+        {
+            self.begin_round();
+        }
+        while let Some(round) = &self.round {
+            let keep_at = round.keep_at;
+            let given_up = keep_at.is_none() && !round.asked.contains(&true);
+            if round.kept_at.is_some() || given_up {
+                return;
+            }
+            tokio::select! {
+                Some(answer) = self.answers.recv() => self.take(answer),
+                () = sleep_until(keep_at.unwrap_or(deadline)), if keep_at.is_some() => self.keep().await,
+                () = sleep_until(deadline) => return,
+            }
+        }
     }
 
     /// When the next checkpoint may be announced.

@@ -73,7 +73,7 @@ async fn records(
             };
             if !printer.is_json() {
                 printer.result(&format!(
-                    "{:>6}  record {:<9} {}  {}{version}, {}  {signed}  {}/{}",
+                    "{:>6}  record {:<9} {}  {}{version}, {}  {signed}  {}/{}{log}",
                     one.sequence.get(),
                     one.index.get(),
                     one.received_at,
