@@ -170,11 +170,8 @@ impl Publishing {
     async fn last_round(&mut self) {
         let deadline = Monotonic::now() + LAST_ROUND_MAX;
         let size = self.notary.published().head.size;
-        if !self
-            .round
-            .as_ref()
-            .is_some_and(|round| round.target.published.head.size == size)
-        {
+        let under_way = |round: &Round| round.target.published.head.size == size;
+        if !self.round.as_ref().is_some_and(under_way) {
             self.begin_round();
         }
         while let Some(round) = &self.round {
