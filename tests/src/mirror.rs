@@ -1,16 +1,17 @@
 //! A mirror as a process, and a proxy before the log that it follows.
 
-use std::fs::{self, File};
-use std::io::{self, BufRead as _, BufReader};
+use std::fs;
+use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Arc, Mutex, mpsc};
+use std::process::{Command, Output};
+use std::sync::{Arc, Mutex};
 
 use tempfile::TempDir;
 
 use crate::log::below_origin;
-use crate::notary::{Folder, PATIENCE};
+use crate::notary::Folder;
+use crate::process::Process;
 use crate::{http, programs};
 use trialseal_core::tile::TilePath;
 
@@ -59,31 +60,14 @@ impl MirrorFolder {
     /// With what it said, if it ends instead.
     #[must_use]
     pub fn start(&self) -> MirrorServer {
-        let log = self.dir.with_extension("stderr");
-        let said = File::options().create(true).append(true).open(&log).unwrap();
-        let mut child = Command::new(programs::server())
-            .args(["mirror", "serve", "--dir"])
-            .arg(&self.dir)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(said)
-            .spawn()
-            .expect("the mirror starts");
-        let out = BufReader::new(child.stdout.take().expect("piped"));
-        let (tell, told) = mpsc::channel();
-        std::thread::spawn(move || {
-            out.lines()
-                .map_while(Result::ok)
-                .try_for_each(|line| tell.send(line))
-        });
-        let line = told.recv_timeout(PATIENCE);
-        let Ok(line) = line else {
-            let _ = child.kill();
-            panic!("the mirror is not ready: {}", fs::read_to_string(&log).unwrap());
-        };
-        let http = line.split(' ').find_map(|word| word.strip_prefix("http="));
-        let http = http.unwrap_or_else(|| panic!("{line:?}")).parse().unwrap();
-        MirrorServer { child, http }
+        let mut command = Command::new(programs::server());
+        command.args(["mirror", "serve", "--dir"]).arg(&self.dir);
+        let process = Process::start(&mut command, &self.dir.with_extension("stderr"));
+        let process = process.unwrap_or_else(|refused| panic!("the mirror does not start: {}", refused.said));
+        MirrorServer {
+            http: process.field("http").parse().unwrap(),
+            process,
+        }
     }
 
     /// Catches up once.
@@ -109,7 +93,7 @@ impl MirrorFolder {
 
 /// A running mirror; killed when dropped.
 pub struct MirrorServer {
-    child: Child,
+    process: Process,
     /// Where it serves.
     pub http: SocketAddr,
 }
@@ -130,17 +114,8 @@ impl MirrorServer {
     }
 
     /// SIGKILL; returns when the process is gone.
-    pub fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-impl Drop for MirrorServer {
-    fn drop(&mut self) {
-        // Already waited for where a test ended it.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+    pub fn kill(self) {
+        self.process.kill();
     }
 }
 

@@ -1,21 +1,20 @@
 //! A notary as a process: made, started, stopped, killed.
 
-use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader};
+use std::fs;
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Command, ExitStatus, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use trialseal::{MemberKey, Token};
 use trialseal_core::identifiers::{MemberId, OrganizationId};
 use trialseal_core::time;
 use trialseal_core::trust::Trust;
 
+use crate::process::{self, Process};
 use crate::{http, programs};
 
 /// The origin of every notary of the tests.
@@ -206,14 +205,7 @@ impl Folder {
         let mut command = Command::new(programs::server());
         command.envs(self.environment.iter().cloned());
         command.args(["serve", "--dir"]).arg(&self.dir).args(flags);
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(File::create(&log).unwrap());
-        Starting {
-            child: command.spawn().expect("the server starts"),
-            log,
-        }
+        Starting(process::Starting::spawn(&mut command, &log))
     }
 
     /// Runs a command of the operator, e.g. `["member", "revoke", "acme", "m-1"]`.
@@ -305,10 +297,7 @@ pub struct Refused {
 }
 
 /// A notary that may not be ready yet.
-pub struct Starting {
-    child: Child,
-    log: PathBuf,
-}
+pub struct Starting(process::Starting);
 
 impl Starting {
     /// Waits until it is ready, or has ended.
@@ -318,46 +307,19 @@ impl Starting {
     ///
     /// # Panics
     /// If it does neither.
-    pub fn ready(mut self) -> Result<Server, Refused> {
-        let out = BufReader::new(self.child.stdout.take().expect("piped"));
-        let (tell, told) = mpsc::channel();
-        std::thread::spawn(move || {
-            for line in out.lines().map_while(Result::ok) {
-                if tell.send(line).is_err() {
-                    return;
-                }
-            }
-        });
-        match told.recv_timeout(PATIENCE) {
-            Ok(line) => Ok(Server::new(self.child, self.log, &line)),
-            Err(mpsc::RecvTimeoutError::Disconnected) => {
-                let status = self.child.wait().unwrap();
-                Err(Refused {
-                    status,
-                    said: fs::read_to_string(&self.log).unwrap(),
-                })
-            }
-            Err(mpsc::RecvTimeoutError::Timeout) => {
-                let _ = self.child.kill();
-                panic!(
-                    "the notary is not ready: {}",
-                    fs::read_to_string(&self.log).unwrap()
-                );
-            }
-        }
+    pub fn ready(self) -> Result<Server, Refused> {
+        self.0.ready().map(Server::new)
     }
 
     /// SIGKILL, ready or not.
-    pub fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+    pub fn kill(self) {
+        self.0.kill();
     }
 }
 
 /// A running notary; killed when dropped.
 pub struct Server {
-    child: Child,
-    log: PathBuf,
+    process: Process,
     /// Where gRPC is served.
     pub grpc: SocketAddr,
     /// Where HTTP is served.
@@ -366,21 +328,22 @@ pub struct Server {
     pub size: u64,
 }
 
+/// What is asked of any process is asked of the notary's.
+impl Deref for Server {
+    type Target = Process;
+
+    fn deref(&self) -> &Process {
+        &self.process
+    }
+}
+
 impl Server {
-    fn new(child: Child, log: PathBuf, line: &str) -> Self {
-        let field = |name: &str| {
-            let found = line.split(' ').find_map(|word| word.strip_prefix(name));
-            found.unwrap_or_else(|| panic!("no {name} in {line:?}"))
-        };
-        assert!(line.starts_with("READY "), "{line:?}");
-        let (grpc, http) = (field("grpc=").parse().unwrap(), field("http=").parse().unwrap());
-        let size = field("size=").parse().unwrap();
+    fn new(process: Process) -> Self {
         Self {
-            child,
-            log,
-            grpc,
-            http,
-            size,
+            grpc: process.field("grpc").parse().unwrap(),
+            http: process.field("http").parse().unwrap(),
+            size: process.field("size").parse().unwrap(),
+            process,
         }
     }
 
@@ -390,40 +353,19 @@ impl Server {
         format!("http://{}", self.grpc)
     }
 
-    /// The process id.
-    #[must_use]
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// SIGKILL; returns when the process is gone.
-    pub fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    /// Sends a signal.
-    pub fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
-        kill_process(pid, signal).unwrap();
+    pub fn kill(self) {
+        self.process.kill();
     }
 
     /// SIGTERM; returns when the process is gone, which must have ended well.
-    pub fn terminate(mut self) {
-        self.signal(Signal::TERM);
-        let status = self.child.wait().unwrap();
-        assert!(status.success(), "{status}: {}", self.said());
+    pub fn terminate(self) {
+        self.process.terminate();
     }
 
     /// Waits until the process has ended by itself.
-    pub fn wait(mut self) -> ExitStatus {
-        self.child.wait().unwrap()
-    }
-
-    /// What it logged so far.
-    #[must_use]
-    pub fn said(&self) -> String {
-        fs::read_to_string(&self.log).unwrap()
+    pub fn wait(self) -> ExitStatus {
+        self.process.wait()
     }
 
     /// Waits until the listing has every record.
@@ -440,22 +382,6 @@ impl Server {
             let size = fact("size ");
             size.is_some() && size == fact("listing whole to ")
         });
-    }
-
-    /// Waits until the log holds a text.
-    ///
-    /// # Panics
-    /// If it does not come to hold it.
-    pub fn await_said(&self, text: &str) {
-        await_until(&format!("the log says {text:?}"), || self.said().contains(text));
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // Already waited for where a test ended it.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

@@ -10,6 +10,73 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::notary::{PATIENCE, Refused, await_until};
 
+/// A server that may not be ready yet.
+pub struct Starting {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Starting {
+    /// Starts it; its standard error goes to the file `log`.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    #[must_use]
+    pub fn spawn(command: &mut Command, log: &Path) -> Self {
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(File::create(log).unwrap());
+        Self {
+            child: command.spawn().expect("the server starts"),
+            log: log.to_owned(),
+        }
+    }
+
+    /// Waits until it is ready, or has ended.
+    ///
+    /// # Errors
+    /// What it said, if it ended.
+    ///
+    /// # Panics
+    /// If it does neither.
+    pub fn ready(mut self) -> Result<Process, Refused> {
+        let out = BufReader::new(self.child.stdout.take().expect("piped"));
+        let (tell, told) = mpsc::channel();
+        std::thread::spawn(move || {
+            // Read to the end, so that nothing that it says is held up.
+            for line in out.lines().map_while(Result::ok) {
+                let _ = tell.send(line);
+            }
+        });
+        let said = || fs::read_to_string(&self.log).unwrap();
+        match told.recv_timeout(PATIENCE) {
+            Ok(ready) => {
+                assert!(ready.starts_with("READY "), "{ready:?}");
+                Ok(Process {
+                    child: self.child,
+                    log: self.log,
+                    ready,
+                })
+            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => Err(Refused {
+                status: self.child.wait().unwrap(),
+                said: said(),
+            }),
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                let _ = self.child.kill();
+                panic!("the server is not ready: {}", said());
+            }
+        }
+    }
+
+    /// SIGKILL, ready or not.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
 /// A running server; killed when dropped.
 pub struct Process {
     child: Child,
@@ -26,38 +93,13 @@ impl Process {
     /// # Panics
     /// If it neither ends nor gets ready.
     pub fn start(command: &mut Command, log: &Path) -> Result<Self, Refused> {
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(File::create(log).unwrap());
-        let mut child = command.spawn().expect("the server starts");
-        let out = BufReader::new(child.stdout.take().expect("piped"));
-        let (tell, told) = mpsc::channel();
-        std::thread::spawn(move || {
-            // Read to the end, so that nothing that it says is held up.
-            for line in out.lines().map_while(Result::ok) {
-                let _ = tell.send(line);
-            }
-        });
-        let said = || fs::read_to_string(log).unwrap();
-        match told.recv_timeout(PATIENCE) {
-            Ok(ready) => {
-                assert!(ready.starts_with("READY "), "{ready:?}");
-                Ok(Self {
-                    child,
-                    log: log.to_owned(),
-                    ready,
-                })
-            }
-            Err(mpsc::RecvTimeoutError::Disconnected) => Err(Refused {
-                status: child.wait().unwrap(),
-                said: said(),
-            }),
-            Err(mpsc::RecvTimeoutError::Timeout) => {
-                let _ = child.kill();
-                panic!("the server is not ready: {}", said());
-            }
-        }
+        Starting::spawn(command, log).ready()
+    }
+
+    /// The process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// A field of the line in which it said that it is ready, e.g. `http`.
