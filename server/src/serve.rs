@@ -3,6 +3,7 @@
 use std::{
     fs::Permissions,
     io::{self, Write as _},
+    net::SocketAddr,
     os::unix::fs::PermissionsExt as _,
     path::Path,
     sync::Arc,
@@ -33,7 +34,7 @@ use crate::{
     signals::Signals,
     signer_state::AcceptedHead,
     state::RememberedLimits,
-    telemetry::{CallSpans, Telemetry, TelemetryError},
+    telemetry::{CallSpans, Metrics, Telemetry, TelemetryError},
     tls::{Listener, Protocol, TlsError, TlsIdentity},
 };
 
@@ -160,11 +161,12 @@ async fn run(
 ) -> Result<(), ServeError> {
     let tls = config.tls.as_ref().map(TlsIdentity::load).transpose()?;
     let options = open_options(config, accept_head)?;
-    let (notary, running) = start(options, config, telemetry).await?;
+    let (notary, running) = start(options, config, telemetry.metrics()).await?;
     let (stop, stopped) = watch::channel(false);
     // Before anybody is told that it is ready: whoever then stops it, stops it in order.
     let signals = Signals::listen().map_err(run_error("signals"))?;
     let servers = listen(config, &notary, tls.as_ref(), &stopped).await?;
+    say_ready(&servers, &notary)?;
     let ended = wait_for_end(signals, flags, config, telemetry, &notary, tls.as_ref()).await;
     tracing::info!("stopping: no new calls are taken");
     stop.send_replace(true);
@@ -188,10 +190,13 @@ async fn run(
 }
 
 /// Opens the log off the async threads, and starts it.
-async fn start(
+///
+/// # Errors
+/// If the log cannot be opened, or no thread can be started.
+pub async fn start(
     options: OpenOptions,
     config: &Config,
-    telemetry: &Telemetry,
+    metrics: Arc<Metrics>,
 ) -> Result<(Arc<Notary>, Running), ServeError> {
     let start = StartOptions {
         origin: config.origin.clone(),
@@ -201,7 +206,7 @@ async fn start(
         cose: Arc::clone(&options.cose),
         limits: config.limits.clone(),
         evidence: config.evidence.clone(),
-        metrics: telemetry.metrics(),
+        metrics,
     };
     let opened = tokio::task::spawn_blocking(move || recover::open(options)).await;
     let opened = opened.map_err(run_error("opening the log"))??;
@@ -209,14 +214,19 @@ async fn start(
 }
 
 /// The servers at work.
-struct Servers {
+pub struct Servers {
+    /// Where gRPC is served.
+    pub grpc_address: SocketAddr,
+    /// Where HTTP is served.
+    pub http_address: SocketAddr,
     grpc: JoinHandle<Result<(), tonic::transport::Error>>,
     operator: JoinHandle<Result<(), tonic::transport::Error>>,
     http: JoinHandle<io::Result<()>>,
 }
 
 impl Servers {
-    async fn join(self) {
+    /// Waits until all have ended, which they do once they are told that the notary stops.
+    pub async fn join(self) {
         let (grpc, operator, http) = tokio::join!(self.grpc, self.operator, self.http);
         let failed = [
             grpc.map(|ended| ended.is_err()).unwrap_or(true),
@@ -229,7 +239,11 @@ impl Servers {
     }
 }
 
-async fn listen(
+/// Serves a notary where its configuration says, until `stopped` holds true.
+///
+/// # Errors
+/// If a port or the socket cannot be listened on.
+pub async fn listen(
     config: &Config,
     notary: &Arc<Notary>,
     tls: Option<&TlsIdentity>,
@@ -251,7 +265,9 @@ async fn listen(
         error,
     })?;
     let (grpc_address, http_address) = (grpc.local(), web.local());
-    let servers = Servers {
+    Ok(Servers {
+        grpc_address,
+        http_address,
         grpc: tokio::spawn(serve_grpc(config, notary, grpc, stopped.clone())?),
         operator: tokio::spawn(
             Server::builder()
@@ -268,15 +284,21 @@ async fn listen(
                 .with_graceful_shutdown(ended(stopped.clone()));
             tokio::spawn(served.into_future())
         },
-    };
-    let size = notary.view.head().size;
-    tracing::info!(grpc = %grpc_address, http = %http_address, %size, origin = %notary.origin, "the notary is ready");
-    // One line for programs that started us and wait for the ports.
+    })
+}
+
+/// One line for programs that started us and wait for the ports.
+fn say_ready(servers: &Servers, notary: &Notary) -> Result<(), ServeError> {
+    let (grpc, http, size) = (
+        servers.grpc_address,
+        servers.http_address,
+        notary.view.head().size,
+    );
+    tracing::info!(%grpc, %http, %size, origin = %notary.origin, "the notary is ready");
     let mut out = io::stdout().lock();
-    writeln!(out, "READY grpc={grpc_address} http={http_address} size={size}")
+    writeln!(out, "READY grpc={grpc} http={http} size={size}")
         .and_then(|()| out.flush())
-        .map_err(run_error("standard output"))?;
-    Ok(servers)
+        .map_err(run_error("standard output"))
 }
 
 fn serve_grpc(
