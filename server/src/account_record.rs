@@ -95,6 +95,7 @@ pub fn what_of(change: &AccountChange) -> Result<What, String> {
         expires: None,
         kind: None,
         grade: None,
+        identifiers: Vec::new(),
     };
     match change {
         AccountChange::MemberRegistered { kind, .. } => {

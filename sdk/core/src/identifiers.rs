@@ -1,11 +1,15 @@
 //! Names in records: registers, organisations, members, versions, codes.
 
 mod register;
+mod scheme;
+mod trial;
 
 use std::fmt;
 use std::str::FromStr;
 
 pub use register::{RegisterError, RegisterName};
+pub use scheme::{PublicIdentifier, PublicIdentifierError};
+pub use trial::TrialId;
 
 /// A name that does not have the form of its kind.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -127,6 +131,40 @@ impl OrganizationId {
 impl MemberId {
     /// The member that the notary's own records name.
     pub const OPERATOR: &'static str = "operator";
+}
+
+/// A member with its organisation, `<organisation>/<member>`: one person or one system.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MemberName {
+    /// The organisation.
+    pub organization: OrganizationId,
+    /// The member.
+    pub member: MemberId,
+}
+
+impl MemberName {
+    /// Puts the two together.
+    #[must_use]
+    pub const fn new(organization: OrganizationId, member: MemberId) -> Self {
+        Self { organization, member }
+    }
+}
+
+impl fmt::Display for MemberName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.organization, self.member)
+    }
+}
+
+impl FromStr for MemberName {
+    type Err = IdentifierError;
+
+    fn from_str(text: &str) -> Result<Self, IdentifierError> {
+        let (organization, member) = text
+            .split_once('/')
+            .ok_or_else(|| IdentifierError::new(text, "a member's name: <organisation id>/<member id>"))?;
+        Ok(Self::new(organization.parse()?, member.parse()?))
+    }
 }
 
 fn is_account_id(text: &[u8]) -> bool {

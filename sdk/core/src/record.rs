@@ -21,8 +21,8 @@ use crate::salted::{Tag, salted_leaf};
 
 pub(crate) use what::integer;
 pub use what::{
-    Account, Consent, Declared, Erased, Grant, IdentityGrade, Link, ManifestCommitment, Scope, Scopes, Seen,
-    Source, Transfer, What,
+    Account, Consent, CountrySettings, Declared, Erased, Grant, IdentityGrade, Link, ManifestCommitment,
+    Scope, Scopes, Seen, SiteSettings, Source, Transfer, Trial, TrialSettings, What,
 };
 pub use when::When;
 pub use who::{Enrolment, Signer, Who};

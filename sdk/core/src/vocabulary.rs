@@ -356,6 +356,30 @@ codes! {
     }
 }
 
+codes! {
+    /// What an organisation is, as it was enrolled.
+    OrganizationKind, "kind of organisation", {
+        Sponsor = "sponsor",
+        Cro = "cro",
+        Site = "site",
+        EthicsBoard = "ethics-board",
+        Authority = "authority",
+        Dsmb = "dsmb",
+        Laboratory = "laboratory",
+        Vendor = "vendor",
+        Other = "other",
+    }
+}
+
+codes! {
+    /// From whom the treatment is hidden.
+    Blinding, "blinding of a trial", {
+        OpenLabel = "open-label",
+        SingleBlind = "single-blind",
+        DoubleBlind = "double-blind",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

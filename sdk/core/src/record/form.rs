@@ -3,11 +3,13 @@
 //! Form and authority are refused; the sequence of events never is, since facts must not be driven
 //! off the record.
 
+use crate::identifiers::Code;
 use crate::vocabulary::{
-    AccountType, Basis, Class, Event, Meaning, SignerKind, allowed, events_of, link_needs_reason, needs,
+    AccountType, Basis, Class, Event, Meaning, OrganizationKind, SignerKind, allowed, events_of,
+    link_needs_reason, needs,
 };
 
-use super::{FieldViolation, What, Who, Why};
+use super::{Account, FieldViolation, What, Who, Why};
 
 /// Checks a submission's form. `who` is absent where the notary composes it later; `signed` says
 /// whether there is a submission note.
@@ -57,11 +59,24 @@ fn check_event(what: &What, signed: bool, refuse: &mut impl FnMut(&str, String))
             "says signed, and nothing is signed in a draft".to_owned(),
         );
     }
-    if what.grant.is_some() && class != Class::Grant {
-        refuse("what.grant", "stands only with class grant".to_owned());
+    if what.grant.is_some() && class != Class::Grant && event != Event::CustodyOffered {
+        let problem = "stands only with class grant, or with custody-offered to name who is to accept";
+        refuse("what.grant", problem.to_owned());
     }
     if what.erased.is_some() && class != Class::Erasure {
         refuse("what.erased", "stands only with class erasure".to_owned());
+    }
+    if what.trial.is_some() && (class, event) != (Class::Trial, Event::Registered) {
+        refuse(
+            "what.trial",
+            "stands only with event registered of class trial".to_owned(),
+        );
+    }
+    if what.settings.is_some() && class != Class::TrialSettings {
+        refuse(
+            "what.settings",
+            "stands only with class trial-settings".to_owned(),
+        );
     }
 }
 
@@ -128,6 +143,7 @@ fn check_account(what: &What, refuse: &mut impl FnMut(&str, String)) {
         refuse("what.account", problem.to_owned());
         return;
     }
+    check_kind(account, refuse);
     let owner = what.register.accounts_of().map(|owner| owner.as_str());
     if account.account_type == AccountType::Organisation && owner != Some(account.id.as_str()) {
         refuse(
@@ -142,6 +158,32 @@ fn check_account(what: &What, refuse: &mut impl FnMut(&str, String)) {
             "what.account.vkey",
             format!("has to be named {owner}/{}", account.id),
         );
+    }
+}
+
+fn check_kind(account: &Account, refuse: &mut impl FnMut(&str, String)) {
+    let Some(kind) = account.kind.as_ref().map(Code::as_str) else {
+        return;
+    };
+    let problem = match account.account_type {
+        AccountType::Organisation => kind
+            .parse::<OrganizationKind>()
+            .err()
+            .map(|error| error.to_string()),
+        AccountType::Member => kind.parse::<SignerKind>().err().map(|error| error.to_string()),
+        AccountType::Key | AccountType::Token => None,
+    };
+    if let Some(problem) = problem {
+        refuse("what.account.kind", problem);
+    }
+    let of_person = account.account_type != AccountType::Organisation;
+    if account
+        .identifiers
+        .iter()
+        .any(|identifier| identifier.is_of_person() != of_person)
+    {
+        let problem = "an orcid: names a person, every other identifier an organisation";
+        refuse("what.account.identifiers", problem.to_owned());
     }
 }
 

@@ -7,14 +7,15 @@ use super::*;
 use crate::checkpoint::Origin;
 use crate::hash::sha256;
 use crate::identifiers::{
-    Code, Country, MemberId, OrganizationId, Reference, RegisterName, TimeZoneName, VersionCode,
+    Code, Country, MemberId, OrganizationId, PublicIdentifier, Reference, RegisterName, TimeZoneName,
+    TrialId, VersionCode,
 };
 use crate::index::{LogIndex, Sequence};
 use crate::note::{Ed25519SigningKey, KeyName, VerifierKey};
 use crate::time::{Date, Instant, TimeError};
 use crate::vocabulary::{
-    AccountType, Basis, Blind, Class, Decision, ErasablePart, Event, Meaning, Purpose, Rel, Role, SignerKind,
-    TransferMode,
+    AccountType, Basis, Blind, Blinding, Class, Decision, ErasablePart, Event, Meaning, Purpose, Rel, Role,
+    SignerKind, TransferMode,
 };
 
 use every_key::full;
@@ -329,6 +330,7 @@ fn form_follows_the_class_and_the_event() {
     check(&unlock, &because, true, &[]);
     let mut opinion = full();
     (opinion.account, opinion.grant, opinion.erased) = (None, None, None);
+    (opinion.trial, opinion.settings) = (None, None);
     check(&opinion, &none, true, &[]);
     opinion.links.clear();
     opinion.decision = None;
@@ -407,6 +409,7 @@ fn accounts_stand_only_in_their_organisations_register() {
         expires: None,
         kind: None,
         grade: None,
+        identifiers: Vec::new(),
     };
     let check = |register: &str, class, account, expected: &[&str]| {
         let mut found = what(register, class, Event::Registered);

@@ -1,12 +1,14 @@
 //! The part `what`: what was notarized. It holds codes and dates, no free text.
 
 mod read;
+mod trial;
 mod write;
 
 use crate::checkpoint::Origin;
 use crate::hash::{Hash, RecordId};
 use crate::identifiers::{
-    Code, Country, MemberId, OrganizationId, Reference, RegisterName, TimeZoneName, VersionCode,
+    Code, Country, MemberId, OrganizationId, PublicIdentifier, Reference, RegisterName, TimeZoneName,
+    VersionCode,
 };
 use crate::index::{LogIndex, Sequence};
 use crate::json::Value;
@@ -20,6 +22,7 @@ use crate::vocabulary::{
 use super::FieldViolation;
 
 pub use crate::vocabulary::IdentityGrade;
+pub use trial::{CountrySettings, SiteSettings, Trial, TrialSettings};
 pub(crate) use write::integer;
 pub(super) use write::put;
 
@@ -78,6 +81,10 @@ pub struct What {
     pub grant: Option<Grant>,
     /// What was erased.
     pub erased: Option<Erased>,
+    /// Under which other ids the trial is known; with its registration.
+    pub trial: Option<Trial>,
+    /// Settings of the trial.
+    pub settings: Option<TrialSettings>,
     /// Keys `x-...` at the top, kept as they are.
     pub extensions: Vec<(String, Value)>,
 }
@@ -202,6 +209,8 @@ pub struct Account {
     pub kind: Option<Code>,
     /// How the identity was checked.
     pub grade: Option<IdentityGrade>,
+    /// Public identifiers of the organisation or the person.
+    pub identifiers: Vec<PublicIdentifier>,
 }
 
 /// A role that a record grants or revokes.
@@ -261,6 +270,8 @@ impl What {
             account: None,
             grant: None,
             erased: None,
+            trial: None,
+            settings: None,
             extensions: Vec::new(),
         }
     }
@@ -296,6 +307,8 @@ impl What {
             "account" => self.account.is_some(),
             "grant" => self.grant.is_some(),
             "erased" => self.erased.is_some(),
+            "settings" => self.settings.is_some(),
+            "affects" => !self.affects.is_empty(),
             _ => false,
         }
     }

@@ -88,6 +88,7 @@ fn accounts(what: &mut What) {
         expires: Some(Instant::parse("2027-01-01T00:00:00Z").unwrap()),
         kind: Some(Code::new("person").unwrap()),
         grade: Some(IdentityGrade::OperatorChecked),
+        identifiers: vec![PublicIdentifier::parse("orcid:0000-0002-1825-0097").unwrap()],
     });
     what.grant = Some(Grant {
         organization: OrganizationId::new("acme").unwrap(),
@@ -100,5 +101,21 @@ fn accounts(what: &mut What) {
         record: id("e"),
         index: index(3),
         parts: vec![ErasablePart::Who, ErasablePart::Why],
+    });
+    what.trial = Some(Trial {
+        aliases: vec![TrialId::parse("2023-501234-12").unwrap()],
+    });
+    what.settings = Some(TrialSettings {
+        blinding: Some(Blinding::DoubleBlind),
+        countries: vec![CountrySettings {
+            country: Country::new("DE").unwrap(),
+            decisions: vec![Class::Opinion, Class::AuthorityDecision],
+        }],
+        sites: vec![SiteSettings {
+            site: Code::new("DE-01").unwrap(),
+            country: Country::new("DE").unwrap(),
+            tz: TimeZoneName::new("Europe/Berlin").unwrap(),
+            board: Some(OrganizationId::new("ek-berlin").unwrap()),
+        }],
     });
 }

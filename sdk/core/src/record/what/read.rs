@@ -6,7 +6,8 @@ use std::str::FromStr;
 use crate::checkpoint::Origin;
 use crate::hash::Hash;
 use crate::identifiers::{
-    Code, Country, MemberId, OrganizationId, Reference, RegisterName, TimeZoneName, VersionCode,
+    Code, Country, MemberId, OrganizationId, PublicIdentifier, Reference, RegisterName, TimeZoneName,
+    VersionCode,
 };
 use crate::index::Sequence;
 use crate::json::Value;
@@ -21,7 +22,7 @@ use crate::vocabulary::{
 
 use super::{
     Account, Consent, Declared, Erased, Grant, IdentityGrade, Link, ManifestCommitment, Scope, Scopes, Seen,
-    Source, Transfer, What,
+    Source, Transfer, What, trial,
 };
 
 const KEYS: &[&str] = &[
@@ -45,8 +46,10 @@ const KEYS: &[&str] = &[
     "scope",
     "sealed",
     "seen",
+    "settings",
     "source",
     "transfer",
+    "trial",
     "tz",
     "valid_from",
     "valid_until",
@@ -140,6 +143,8 @@ fn details(fields: &mut Fields<'_>, what: &mut What) {
         })
     });
     what.account = account(fields);
+    what.trial = trial::read_trial(fields);
+    what.settings = trial::read_settings(fields);
     what.grant = grant(fields);
     what.erased = fields.object("erased", &["index", "parts", "record"], |fields| {
         let record = fields.required("record", record_id);
@@ -213,7 +218,16 @@ fn scope(fields: &mut Fields<'_>) -> Option<Scope> {
 }
 
 fn account(fields: &mut Fields<'_>) -> Option<Account> {
-    let known = &["expires", "grade", "id", "kind", "token_sha256", "type", "vkey"];
+    let known = &[
+        "expires",
+        "grade",
+        "id",
+        "identifiers",
+        "kind",
+        "token_sha256",
+        "type",
+        "vkey",
+    ];
     fields.object("account", known, |fields| {
         let account_type = fields.required("type", parsed::<AccountType>);
         let id = fields.required("id", parsed::<MemberId>);
@@ -228,6 +242,7 @@ fn account(fields: &mut Fields<'_>) -> Option<Account> {
         let expires = fields.optional("expires", text(Instant::parse));
         let kind = fields.optional("kind", parsed::<Code>);
         let grade = fields.optional("grade", parsed::<IdentityGrade>);
+        let identifiers = fields.strings("identifiers", PublicIdentifier::parse);
         Some(Account {
             account_type: account_type?,
             id: id?,
@@ -236,6 +251,7 @@ fn account(fields: &mut Fields<'_>) -> Option<Account> {
             expires,
             kind,
             grade,
+            identifiers,
         })
     })
 }

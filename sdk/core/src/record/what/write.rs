@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::json::{self, Object, Value};
 
-use super::{Account, Erased, Grant, Link, Scope, Scopes, What};
+use super::{Account, Erased, Grant, Link, Scope, Scopes, What, trial};
 
 pub(super) fn what(what: &What) -> String {
     let mut object = Object::new();
@@ -87,6 +87,12 @@ fn details(object: &mut Object, what: &What) {
     if let Some(found) = &what.erased {
         object.insert("erased", erased(found));
     }
+    if let Some(found) = &what.trial {
+        object.insert("trial", trial::write_trial(found));
+    }
+    if let Some(found) = &what.settings {
+        object.insert("settings", trial::write_settings(found));
+    }
 }
 
 fn link(link: &Link) -> Value {
@@ -117,6 +123,7 @@ fn account(account: &Account) -> Value {
     put_some(&mut inner, "expires", account.expires.as_ref());
     put_some(&mut inner, "kind", account.kind.as_ref());
     put_some(&mut inner, "grade", account.grade.as_ref());
+    put_list(&mut inner, "identifiers", &account.identifiers);
     Value::Object(inner)
 }
 
@@ -143,7 +150,7 @@ pub(in crate::record) fn put(object: &mut Object, key: &str, value: &impl fmt::D
     object.insert(key, Value::String(value.to_string()));
 }
 
-fn put_some(object: &mut Object, key: &str, value: Option<&impl fmt::Display>) {
+pub(super) fn put_some(object: &mut Object, key: &str, value: Option<&impl fmt::Display>) {
     if let Some(value) = value {
         put(object, key, value);
     }
@@ -161,7 +168,7 @@ fn put_integer(object: &mut Object, key: &str, value: Option<u64>) {
     }
 }
 
-fn put_list<T: fmt::Display>(object: &mut Object, key: &str, values: &[T]) {
+pub(super) fn put_list<T: fmt::Display>(object: &mut Object, key: &str, values: &[T]) {
     if !values.is_empty() {
         let values = values
             .iter()
