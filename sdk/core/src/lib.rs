@@ -18,6 +18,7 @@
 //! | compose and admit records | [`record`], [`submission`], [`manifest`], [`vocabulary`], [`identifiers`] |
 //! | export evidence to tools of SCITT | [`cose`] |
 //! | ask a timestamp authority, and verify its token | [`timestamp`] |
+//! | see whether a register is whole | [`register_chain`] |
 //! | read, extend and judge receipts | [`receipt`], [`trust`], [`verify`](mod@verify) |
 
 pub mod checkpoint;
@@ -33,6 +34,7 @@ pub mod merkle;
 pub mod note;
 pub mod receipt;
 pub mod record;
+pub mod register_chain;
 pub mod salted;
 pub mod submission;
 pub mod tile;
