@@ -4,9 +4,11 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 4] = [
+const FILES: [&str; 6] = [
     "trialseal/v1/receipt.proto",
     "trialseal/v1/notary.proto",
+    "trialseal/v1/register.proto",
+    "trialseal/v1/directory.proto",
     "trialseal/v1/log.proto",
     "trialseal/v1/operator.proto",
 ];

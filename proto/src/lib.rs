@@ -3,7 +3,7 @@
 //! These types stay at the edges: they are parsed into the types of `trialseal-core`
 //! as soon as they arrive.
 
-/// Package `trialseal.v1`: services `Notary`, `Log` and `Operator`.
+/// Package `trialseal.v1`: services `Notary`, `Registers`, `Directory`, `Log` and `Operator`.
 #[allow(clippy::all, reason = "generated")]
 pub mod v1 {
     tonic::include_proto!("trialseal.v1");

@@ -97,6 +97,7 @@ impl NotaryService {
         Ok(v1::GetReceiptResponse {
             receipt: Some(receipt),
             reached: levels::wire(reached),
+            withheld: Vec::new(),
         })
     }
 

@@ -259,5 +259,6 @@ fn summarize(record: &StoredRecord) -> Option<v1::RecordSummary> {
         sealed: when.sealed,
         reason: why.reason.unwrap_or_default(),
         log: when.log.to_string(),
+        ..v1::RecordSummary::default()
     })
 }

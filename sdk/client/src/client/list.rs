@@ -112,6 +112,7 @@ impl Client {
                 received_until: instant(filter.received_until),
                 page_size: 0,
                 page_token: page.unwrap_or_default().to_owned(),
+                ..Default::default()
             })
             .await?;
         let records = answer.records.into_iter().map(record);

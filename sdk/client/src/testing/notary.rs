@@ -398,6 +398,7 @@ impl v1::notary_server::Notary for FakeNotary {
             receipt: Some(state.receipt(&stored, fault.as_ref())),
             // Whoever believes this is wrong: see the tests.
             reached: v1::Level::Timestamped as i32,
+            withheld: Vec::new(),
         }))
     }
 
