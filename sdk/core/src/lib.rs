@@ -16,11 +16,13 @@
 //! | sign and verify checkpoints | [`note`], [`checkpoint`], [`tlog_proof`] |
 //! | read the log | [`entry`] |
 //! | compose and admit records | [`record`], [`submission`], [`manifest`], [`vocabulary`], [`identifiers`] |
+//! | say who may do what in a register, and what it is worth | [`authority`] |
 //! | export evidence to tools of SCITT | [`cose`] |
 //! | ask a timestamp authority, and verify its token | [`timestamp`] |
 //! | see whether a register is whole | [`register_chain`] |
 //! | read, extend and judge receipts | [`receipt`], [`trust`], [`verify`](mod@verify) |
 
+pub mod authority;
 pub mod checkpoint;
 pub mod cose;
 pub mod encoding;

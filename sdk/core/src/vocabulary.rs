@@ -9,6 +9,7 @@ mod table;
 use std::fmt;
 use std::str::FromStr;
 
+pub(crate) use table::Code;
 pub use table::{Needs, allowed, events_of, link_needs_reason, needs, sealed_by_default};
 
 /// A code that is in none of the lists.

@@ -136,7 +136,7 @@ struct Classes {
 /// A code, read through its `FromStr`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String", bound = "T: std::str::FromStr<Err = super::UnknownCode>")]
-struct Code<T>(T);
+pub(crate) struct Code<T>(pub(crate) T);
 
 impl<T: std::str::FromStr<Err = super::UnknownCode>> TryFrom<String> for Code<T> {
     type Error = super::UnknownCode;
