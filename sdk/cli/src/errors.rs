@@ -228,6 +228,12 @@ pub(crate) fn cannot_write(path: &Path, error: &std::io::Error) -> Ended {
     ))
 }
 
+/// A file that a command writes beside its answer.
+pub(crate) fn cannot_write_output(path: &Path, error: &std::io::Error) -> Ended {
+    let sentence = format!("{} cannot be written: {error}.", path.display());
+    Box::new(Answer::new(Exit::CannotWrite, "NOT WRITTEN", sentence))
+}
+
 /// Starts with a capital letter and ends with a full stop.
 pub(crate) fn sentence(text: &str) -> String {
     let mut text = text.trim().to_owned();

@@ -4,9 +4,15 @@ mod args;
 mod commands;
 mod config;
 mod errors;
+mod findings;
+#[cfg(test)]
+mod golden;
 mod outcome;
+mod pages;
 mod progress;
 mod secrets;
+mod table;
+mod words;
 
 use std::process::ExitCode;
 

@@ -1,0 +1,103 @@
+//! The sequence certificate: in which order plan, lock and unblinding were put on record (ICH E9, 5.1),
+//! and the page of any other pack.
+
+use maud::{Markup, html};
+
+use super::frame::{self, Fold};
+use super::sheet::{cut, fitting, left, lines};
+use crate::findings::{Finding, Severity, Verdict};
+use crate::words::{clipped, isolated};
+
+/// One record on the way.
+#[derive(Clone, Debug)]
+pub(crate) struct Moment {
+    pub(crate) sequence: u64,
+    /// `statistical-analysis-plan 2.0, finalised`.
+    pub(crate) what: String,
+    pub(crate) who: String,
+    /// When it happened, as the signer states.
+    pub(crate) declared: String,
+    /// Earliest independent time.
+    pub(crate) no_later_than: Option<String>,
+    /// The notary's own time.
+    pub(crate) stated: String,
+}
+
+/// The page.
+#[derive(Clone, Debug)]
+pub(crate) struct Sequence {
+    pub(crate) fold: Fold,
+    pub(crate) rules: Vec<Finding>,
+    pub(crate) moments: Vec<Moment>,
+}
+
+/// Characters of a rule's sentence that are shown.
+const SENTENCE: usize = 260;
+
+impl Sequence {
+    pub(crate) fn html(&self) -> String {
+        let mut room = left(&self.fold);
+        let (rules, rules_cut) = fitting(&self.rules, room, |rule| {
+            lines(&clipped(&rule.sentence, SENTENCE), 62).max(lines(&rule.title, 18))
+        });
+        room = room.saturating_sub(rules.iter().map(|rule| lines(&rule.sentence, 62)).sum::<usize>() + 2);
+        let (moments, moments_cut) = fitting(&self.moments, room, moment_height);
+        let body = html! {
+            h2 { "Rules" }
+            table {
+                thead { tr { th { "Rule" } th { "Says" } th { "Verdict" } th { "Because" } } }
+                @for rule in rules { (row(rule)) }
+            }
+            (cut(rules_cut, self.rules.len()))
+            @if !self.moments.is_empty() {
+                h2 { "In the order of the register" }
+                table {
+                    thead {
+                        tr {
+                            th { "No." } th { "What" } th { "Who" } th { "Stated by the signer" }
+                            th { "Existed no later than" } th { "The notary states" }
+                        }
+                    }
+                    @for moment in moments { (moment_row(moment)) }
+                }
+                (cut(moments_cut, self.moments.len()))
+            }
+        };
+        frame::page(&self.fold, &body)
+    }
+}
+
+fn row(rule: &Finding) -> Markup {
+    let weight = match (rule.severity, rule.verdict) {
+        (Severity::Warn, Verdict::Disproven | Verdict::NotProvable) => "warns: ",
+        (Severity::List, _) => "list: ",
+        _ => "",
+    };
+    html! {
+        tr {
+            td { (isolated(&clipped(&rule.id, 12))) }
+            td { (isolated(&clipped(&rule.title, 80))) }
+            td.v { (weight) (rule.verdict.as_str()) }
+            td { (isolated(&clipped(&rule.sentence, SENTENCE))) }
+        }
+    }
+}
+
+fn moment_height(moment: &Moment) -> usize {
+    lines(&clipped(&moment.what, 90), 24)
+        .max(lines(&clipped(&moment.who, 90), 20))
+        .max(lines("2026-05-02T09:17:04.123Z", 14))
+}
+
+fn moment_row(moment: &Moment) -> Markup {
+    html! {
+        tr {
+            td { (moment.sequence) }
+            td { (isolated(&clipped(&moment.what, 90))) }
+            td { (isolated(&clipped(&moment.who, 90))) }
+            td { (isolated(&clipped(&moment.declared, 40))) }
+            td { (moment.no_later_than.as_deref().unwrap_or("no independent time")) }
+            td { (moment.stated) }
+        }
+    }
+}
