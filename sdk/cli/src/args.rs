@@ -1,6 +1,7 @@
 //! The arguments, with examples in the help.
 
 mod evidence;
+mod list;
 mod submit;
 
 use std::path::PathBuf;
@@ -9,12 +10,13 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand};
 use trialseal::core::checkpoint::Origin;
 use trialseal::core::hash::RecordId;
-use trialseal::core::identifiers::{MemberId, OrganizationId, RegisterName};
+use trialseal::core::identifiers::{MemberId, OrganizationId};
 use trialseal::core::index::LogIndex;
 use trialseal::core::time::Instant;
-use trialseal::{Class, Enrolment, Event, Level, Role, SignerKind};
+use trialseal::{Enrolment, Level, Role, SignerKind};
 
 pub(crate) use evidence::{Export, ExportFormat, Upgrade, level};
+pub(crate) use list::List;
 pub(crate) use submit::{LinkTarget, Submit};
 
 /// Notarize clinical-trial files, and verify receipts.
@@ -158,30 +160,6 @@ Example:
 pub(crate) struct Show {
     /// The receipt
     pub(crate) receipt: PathBuf,
-}
-
-/// List your registers, or the records of one
-#[derive(Args)]
-#[command(after_help = "\
-Examples:
-  trialseal list
-  trialseal list trial:NCT04573309 --class dataset")]
-pub(crate) struct List {
-    /// The register; without it the registers are listed
-    #[arg(value_parser = parse::<RegisterName>)]
-    pub(crate) register: Option<RegisterName>,
-    /// Only this class
-    #[arg(long, requires = "register", value_parser = parse::<Class>)]
-    pub(crate) class: Option<Class>,
-    /// Only this event
-    #[arg(long, requires = "register", value_parser = parse::<Event>)]
-    pub(crate) event: Option<Event>,
-    /// Only records received at or after this instant
-    #[arg(long, requires = "register", value_name = "INSTANT", value_parser = parse::<Instant>)]
-    pub(crate) from: Option<Instant>,
-    /// Only records received before this instant
-    #[arg(long, requires = "register", value_name = "INSTANT", value_parser = parse::<Instant>)]
-    pub(crate) until: Option<Instant>,
 }
 
 /// Fetch a fresh receipt of a record, and verify it

@@ -2,6 +2,8 @@
 
 pub(crate) mod evidence;
 pub(crate) mod export;
+#[allow(dead_code)]
+pub(crate) mod files;
 pub(crate) mod get;
 pub(crate) mod keygen;
 pub(crate) mod list;

@@ -11,6 +11,8 @@ use trialseal::durable::{self, Access};
 use crate::errors::{self, Ended};
 use crate::outcome::{Answer, Exit, count};
 
+const BUNDLED: &str = "The trust file came together with the evidence and proves nothing by itself.";
+
 /// A verdict over one question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -141,36 +143,33 @@ pub(crate) struct Findings {
 }
 
 impl Findings {
-    /// Trust from inside a bundle decides nothing, and evidence that was refused is never passed over.
+    /// Trust from inside a bundle decides nothing: what the core has not held back yet is held back here.
     #[must_use]
     pub(crate) fn judged(mut self) -> Self {
-        if self.basis.is_bundled && self.verdict != Verdict::Refused {
-            self.because.insert(
-                0,
-                format!(
-                    "Judged by the trust file of the bundle itself it would be {}: {}",
-                    self.verdict.as_str(),
-                    self.sentence
-                ),
+        if !self.basis.is_bundled {
+            return self;
+        }
+        if matches!(self.verdict, Verdict::Proven | Verdict::Disproven) {
+            let would_be = format!(
+                "Under it this would be {}: {}",
+                self.verdict.as_str(),
+                self.sentence
             );
+            self.because.insert(0, would_be);
             self.verdict = Verdict::NotProvable;
-            self.sentence =
-                "The trust file came together with what it shall judge, so nothing is proven by it."
-                    .to_owned();
-            self.next = Some(
-                "Get the trust file from somebody you trust, compare its SHA-256, and give it with --trust."
-                    .to_owned(),
-            );
-            for finding in &mut self.findings {
-                let (verdict, severity) = (finding.verdict, finding.severity);
-                if verdict != Verdict::Refused && severity != Severity::List {
-                    finding.verdict = Verdict::NotProvable;
-                    finding.sentence = format!(
-                        "By the bundle's own trust file: {}: {}",
-                        verdict.as_str(),
-                        finding.sentence
-                    );
-                }
+            self.sentence = BUNDLED.to_owned();
+        }
+        let next = "Get the trust file from somebody else than the bundle, compare its SHA-256, and give it with --trust.";
+        self.next = Some(next.to_owned());
+        for finding in &mut self.findings {
+            let decided = matches!(finding.verdict, Verdict::Proven | Verdict::Disproven);
+            if decided && finding.severity != Severity::List {
+                let would_be = format!(
+                    "{BUNDLED} Under it: {}: {}",
+                    finding.verdict.as_str(),
+                    finding.sentence
+                );
+                (finding.verdict, finding.sentence) = (Verdict::NotProvable, would_be);
             }
         }
         self

@@ -1,17 +1,22 @@
-//! `trialseal list`.
+//! `trialseal list`: registers, the records of one, or the records of receipts that lie here.
 
-use serde_json::{Value, json};
+use std::io::Write as _;
+
+use serde_json::json;
 use trialseal::core::identifiers::RegisterName;
 use trialseal::{Client, ListFilter};
 
 use super::block_on;
 use crate::args::List;
 use crate::config::Place;
-use crate::errors::{self, Ended};
+use crate::errors::{self, Ended, bad_input};
 use crate::outcome::{Answer, Exit, Printer, count};
+use crate::table::{self, Row, Wanted};
 
 /// Seconds to wait for the notary.
 const DEADLINE_S: u64 = 30;
+/// Most records that are held at once, to be sorted or for one JSON object.
+const HELD_MAX: usize = 500_000;
 
 pub(crate) fn run(command: &List, place: &Place, printer: &Printer) -> Result<Answer, Ended> {
     let config = place.read()?;
@@ -39,7 +44,10 @@ async fn registers(client: &Client, printer: &Printer) -> Result<Answer, Ended> 
             break listed.log_size;
         }
     };
-    Ok(listed("register", found, log_size.get()))
+    let sentence = claim(found.len(), "register", log_size.get());
+    Ok(Answer::new(Exit::Done, "LISTED", sentence)
+        .with("registers", found)
+        .with("log_size", log_size.get()))
 }
 
 async fn records(
@@ -54,65 +62,130 @@ async fn records(
         received_from: command.from,
         received_until: command.until,
     };
-    let (mut found, mut page) = (Vec::new(), None);
+    let wanted = command.wanted();
+    let mut listing = Listing::new(command, printer, client.log().as_str());
+    let mut page = None;
     let log_size = loop {
         let listed = client
             .list(register, &filter, page.as_deref())
             .await
             .map_err(errors::client)?;
         for one in &listed.records {
-            let version = match one.version.as_str() {
-                "" => String::new(),
-                version => format!(" {version}"),
-            };
-            let signed = if one.signed { "signed" } else { "draft" };
-            let log = if one.log == *client.log() {
-                String::new()
-            } else {
-                format!("  in {}", one.log)
-            };
-            if !printer.is_json() {
-                printer.result(&format!(
-                    "{:>6}  record {:<9} {}  {}{version}, {}  {signed}  {}/{}{log}",
-                    one.sequence.get(),
-                    one.index.get(),
-                    one.received_at,
-                    one.class,
-                    one.event,
-                    one.organization,
-                    one.member
-                ));
-            }
-            found.push(json!({
-                "sequence": one.sequence.get(),
-                "log": one.log.to_string(),
-                "index": one.index.get(),
-                "record": one.record.to_hex(),
-                "received_at": one.received_at.to_millis_string(),
-                "class": one.class,
-                "event": one.event,
-                "version": one.version,
-                "organization": one.organization,
-                "member": one.member,
-                "signed": one.signed,
-                "sealed": one.sealed,
-                "reason": one.reason,
-            }));
+            listing.take(Row::of_summary(register.as_str(), one), &wanted)?;
         }
         page = listed.next;
         if page.is_none() {
-            break listed.log_size;
+            break listed.log_size.get();
         }
     };
-    Ok(listed("record", found, log_size.get()))
+    let (number, rows) = listing.finish();
+    let answer = Answer::new(Exit::Done, "LISTED", claim(number, "record", log_size));
+    Ok(match rows {
+        Some(rows) => answer.with("records", rows.iter().map(Row::to_json).collect::<Vec<_>>()),
+        None => answer,
+    }
+    .with("log_size", log_size))
 }
 
-fn listed(what: &str, found: Vec<Value>, log_size: u64) -> Answer {
-    let sentence = format!(
+fn claim(number: usize, what: &str, log_size: u64) -> String {
+    format!(
         "{}, as of log size {log_size}. A list is the notary's word; a receipt is proof.",
-        count(found.len(), what)
-    );
-    Answer::new(Exit::Done, "LISTED", sentence)
-        .with(&format!("{what}s"), found)
-        .with("log_size", log_size)
+        count(number, what)
+    )
+}
+
+/// Prints records as they come, or holds them until they can be sorted.
+pub(super) struct Listing<'a> {
+    command: &'a List,
+    printer: &'a Printer,
+    /// The log that goes without saying.
+    log: &'a str,
+    held: Vec<Row>,
+    number: usize,
+}
+
+impl<'a> Listing<'a> {
+    pub(super) fn new(command: &'a List, printer: &'a Printer, log: &'a str) -> Self {
+        if command.csv && !printer.is_json() {
+            print(&table::header());
+        }
+        Self {
+            command,
+            printer,
+            log,
+            held: Vec::new(),
+            number: 0,
+        }
+    }
+
+    pub(super) fn take(&mut self, row: Row, wanted: &Wanted) -> Result<(), Ended> {
+        if !wanted.matches(&row) {
+            return Ok(());
+        }
+        self.number += 1;
+        if self.is_printed_at_once() {
+            self.print(&row);
+            return Ok(());
+        }
+        if self.held.len() >= HELD_MAX {
+            return Err(bad_input(format!(
+                "More than {HELD_MAX} records cannot be sorted, or be one JSON object: narrow the list, or take --csv \
+                 without --sort."
+            )));
+        }
+        self.held.push(row);
+        Ok(())
+    }
+
+    /// How many there were, and for `--json` the rows.
+    pub(super) fn finish(mut self) -> (usize, Option<Vec<Row>>) {
+        let mut rows = std::mem::take(&mut self.held);
+        if let Some(by) = self.command.sort {
+            table::sort(&mut rows, by, self.command.reverse);
+        }
+        if self.printer.is_json() {
+            return (self.number, Some(rows));
+        }
+        for row in &rows {
+            self.print(row);
+        }
+        (self.number, None)
+    }
+
+    fn is_printed_at_once(&self) -> bool {
+        self.command.sort.is_none() && !self.printer.is_json()
+    }
+
+    fn print(&self, row: &Row) {
+        if self.command.csv {
+            return print(&table::record(row));
+        }
+        let log = if row.log == self.log {
+            String::new()
+        } else {
+            format!("  in {}", row.log)
+        };
+        let signed = match row.signed {
+            Some(true) => "signed",
+            Some(false) => "draft",
+            None => "withheld",
+        };
+        let account = match row.signed {
+            Some(_) => format!("{}/{}", row.organization, row.member),
+            None => "-".to_owned(),
+        };
+        self.printer.result(&format!(
+            "{:>6}  record {:<9} {}  {}  {signed}  {account}{log}",
+            row.sequence,
+            row.index,
+            row.received_at,
+            row.subject()
+        ));
+    }
+}
+
+/// CSV has its own line ends.
+fn print(text: &str) {
+    // Whoever reads may have stopped reading; there is nobody left to tell.
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
 }

@@ -25,14 +25,14 @@ pub(crate) struct Anomalies {
 
 impl Anomalies {
     pub(crate) fn html(&self) -> String {
-        let (remarks, hidden) = fitting(&self.remarks, left(&self.fold), |one| {
-            lines(&clipped(&one.sentence, 300), 64).max(lines(&one.kind, 20))
+        let remarks = fitting(&self.remarks, left(&self.fold), |one| {
+            lines(&clipped(&one.sentence, 300), 70).max(lines(&one.kind, 22))
         });
         let body = html! {
             h2 { "To ask about" }
-            table {
-                thead { tr { th { "Kind" } th { "Record" } th { "What" } } }
-                @for one in remarks {
+            table.fixed {
+                thead { tr { th.w22 { "Kind" } th.w8 { "Record" } th { "What" } } }
+                @for one in remarks.rows {
                     tr {
                         td.v { (isolated(&clipped(&one.kind, 60))) }
                         td { (isolated(&clipped(&one.record, 40))) }
@@ -41,7 +41,7 @@ impl Anomalies {
                 }
             }
             @if self.remarks.is_empty() { p { "None was found in what is shown here." } }
-            (cut(hidden, self.remarks.len()))
+            (cut(remarks.hidden, self.remarks.len()))
         };
         frame::page(&self.fold, &body)
     }

@@ -35,24 +35,26 @@ pub(crate) struct Approvals {
 
 impl Approvals {
     pub(crate) fn html(&self) -> String {
-        let (decisions, hidden) = fitting(&self.decisions, left(&self.fold), |one| {
-            lines(&clipped(&one.on, 90), 15)
-                .max(lines(&clipped(&one.by, 90), 14))
-                .max(lines(&clipped(&one.decision, 40), 10))
-                .max(lines(&clipped(&one.current, 60), 11))
-                .max(lines(&clipped(&one.scope, 60), 8))
-                .max(lines("2026-05-02T09:17:04.123Z 2026-05-02T09:17:04Z", 14))
+        let decisions = fitting(&self.decisions, left(&self.fold), |one| {
+            lines(&clipped(&one.on, 90), 9)
+                .max(lines(&clipped(&one.by, 90), 13))
+                .max(lines(&clipped(&one.decision, 40), 11))
+                .max(lines(&one.valid, 8))
+                .max(lines(&clipped(&one.current, 60), 9))
+                .max(lines(&clipped(&one.scope, 60), 7))
+                .max(lines("2026-05-02T09:17:04.123Z; 2026-05-02T09:17:04.123Z", 17))
         });
         let body = html! {
             h2 { "Decisions" }
-            table {
+            table.fixed {
                 thead {
                     tr {
-                        th { "No." } th { "On" } th { "Decision" } th { "Decided on" } th { "Valid" } th { "Scope" }
-                        th { "By" } th { "Existed no later than; the notary states" } th { "At the time of this page" }
+                        th.w4 { "No." } th { "On" } th.w12 { "Decision" } th.w10 { "Decided on" } th.w10 { "Valid" }
+                        th.w8 { "Scope" } th.w14 { "By" } th.w22 { "Existed no later than; the notary states" }
+                        th.w10 { "At the time of this page" }
                     }
                 }
-                @for one in decisions {
+                @for one in decisions.rows {
                     tr {
                         td { (one.sequence) }
                         td { (isolated(&clipped(&one.on, 90))) }
@@ -67,7 +69,7 @@ impl Approvals {
                 }
             }
             @if self.decisions.is_empty() { p { "No decision of this board is among the records shown here." } }
-            (cut(hidden, self.decisions.len()))
+            (cut(decisions.hidden, self.decisions.len()))
         };
         frame::page(&self.fold, &body)
     }

@@ -4,7 +4,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use trialseal::core::encoding::base64_encode;
 use trialseal::core::hash::sha256;
 
-use super::sheet::{self, CLIP};
+use super::sheet::{BECAUSE_MAX, CLIP, REFUSED_MAX, SAID, SENTENCE, TIMES_MAX};
 use crate::findings::{Basis, RefusedFile, Verdict};
 use crate::words::{clipped, isolated};
 
@@ -98,15 +98,18 @@ p{margin:3px 0}ul{margin:2px 0;padding-left:17px}\
 .two{display:flex;gap:12px}.two>div{flex:1;border:1px solid #999;padding:4px 8px}.two h2{margin-top:0}\
 table{border-collapse:collapse;width:100%;margin:4px 0}\
 th,td{text-align:left;vertical-align:top;padding:2px 6px 2px 0;border-bottom:1px solid #ccc;overflow-wrap:anywhere}\
-thead th{border-bottom:1px solid #333}\
-.facts th{width:15em;font-weight:normal;color:#333;white-space:nowrap}\
+table.fixed{table-layout:fixed}\
+thead th{border-bottom:1px solid #333;overflow-wrap:normal}\
+.w4{width:4%}.w6{width:6%}.w8{width:8%}.w10{width:10%}.w12{width:12%}.w14{width:14%}.w16{width:16%}.w18{width:18%}\
+.w20{width:20%}.w22{width:22%}\
+.facts th{width:12em;font-weight:normal;color:#333;white-space:nowrap}\
 code,pre{font-family:ui-monospace,Menlo,Consolas,'DejaVu Sans Mono',monospace;font-size:.92em;overflow-wrap:anywhere}\
 pre{white-space:pre-wrap;background:#f3f3f3;padding:4px 7px;margin:3px 0}\
 .v{font-weight:bold;white-space:nowrap}.cut{font-style:italic}\
 footer{margin-top:7px;color:#333;font-size:.9em}\
 @media print{body{padding:0;max-width:none;font-size:8.2pt;line-height:1.27}h1{font-size:13pt}h2{font-size:9pt;margin:5px 0 2px}\
 .verdict strong{font-size:10.5pt}.verdict{margin:4px 0;padding:3px 7px}\
-th,td{padding:1px 5px 1px 0}tr,.verdict,.two{break-inside:avoid}}";
+p{margin:1px 0}th,td{padding:1px 5px 1px 0}tr,.verdict,.two{break-inside:avoid}}";
 
 /// The whole page.
 pub(super) fn page(fold: &Fold, body: &Markup) -> String {
@@ -153,22 +156,22 @@ pub(super) fn document(title: &str, inside: &Markup) -> String {
 fn above(fold: &Fold) -> Markup {
     html! {
         div class=(format!("verdict {}", class(fold.verdict))) {
-            p { strong { (fold.verdict.as_str()) } (isolated(&clipped(&fold.sentence, 700))) }
-            @for sentence in fold.because.iter().take(sheet::BECAUSE_MAX) {
-                p { "because " (isolated(&clipped(sentence, 300))) }
+            p { strong { (fold.verdict.as_str()) } (isolated(&clipped(&fold.sentence, SENTENCE))) }
+            @for sentence in fold.because.iter().take(BECAUSE_MAX) {
+                p { "because " (isolated(&clipped(sentence, SAID))) }
             }
-            @if fold.because.len() > sheet::BECAUSE_MAX {
-                p.cut { (fold.because.len() - sheet::BECAUSE_MAX) " more reasons: see the commands." }
+            @if fold.because.len() > BECAUSE_MAX {
+                p.cut { (fold.because.len() - BECAUSE_MAX) " more reasons: see the commands." }
             }
-            @if let Some(next) = &fold.next { p { "next " (isolated(&clipped(next, 300))) } }
+            @if let Some(next) = &fold.next { p { "next " (isolated(&clipped(next, SAID))) } }
         }
         @if !fold.refused.is_empty() { (refused(&fold.refused)) }
         div.two {
             div {
                 h2 { "What is proven" }
                 @if fold.proven.is_empty() { p { "Nothing beyond the verdict above." } }
-                ul { @for one in &fold.proven { li { (isolated(&clipped(one, 300))) } } }
-                @for time in fold.times.iter().take(3) { p { (isolated(&clipped(time, 300))) } }
+                ul { @for one in &fold.proven { li { (isolated(&clipped(one, SAID))) } } }
+                @for time in fold.times.iter().take(TIMES_MAX) { p { (isolated(&clipped(time, SAID))) } }
             }
             div {
                 h2 { "What is not" }
@@ -177,7 +180,7 @@ fn above(fold: &Fold) -> Markup {
             }
         }
         table.facts {
-            tr { th { "Register complete to" } td { (isolated(&clipped(&fold.complete.sentence(), 400))) } }
+            tr { th { "Register complete to" } td { (isolated(&clipped(&fold.complete.sentence(), 2 * SAID))) } }
             tr { th { "Judged at" } td { (fold.basis.at) } }
             tr {
                 th { "Trust file, SHA-256" }
@@ -189,10 +192,10 @@ fn above(fold: &Fold) -> Markup {
             @if let (Some(pack), Some(sha256)) = (&fold.pack, &fold.basis.pack_sha256) {
                 tr { th { "Pack, SHA-256" } td { (isolated(&clipped(pack, 80))) " " code { (sha256) } } }
             }
-            tr { th { "Log" } td { (isolated(&clipped(&fold.basis.origins.join(", "), 200))) } }
+            tr { th { "Log" } td { (isolated(&clipped(&fold.basis.origins.join(", "), CLIP))) } }
             tr {
                 th { "Repeat it, offline" }
-                td { @for command in &fold.commands { pre { (clipped(command, 400)) } } }
+                td { @for command in &fold.commands { pre { (clipped(command, SAID)) } } }
             }
         }
     }
@@ -201,11 +204,11 @@ fn above(fold: &Fold) -> Markup {
 fn refused(files: &[RefusedFile]) -> Markup {
     html! {
         div.verdict.refused {
-            @for one in files.iter().take(3) {
-                p { strong { "REFUSED" } (isolated(&clipped(&one.name, 100))) ": "
-                    (isolated(&clipped(&one.sentence, 250))) }
+            @for one in files.iter().take(REFUSED_MAX) {
+                p { strong { "REFUSED" } (isolated(&clipped(&one.name, 80))) ": "
+                    (isolated(&clipped(&one.sentence, SAID))) }
             }
-            @if files.len() > 3 { p.cut { (files.len() - 3) " more files were refused." } }
+            @if files.len() > REFUSED_MAX { p.cut { (files.len() - REFUSED_MAX) " more files were refused." } }
         }
     }
 }

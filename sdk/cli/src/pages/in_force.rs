@@ -34,14 +34,14 @@ impl InForce {
                 .map(|one| clipped(one, 300))
                 .collect()
         };
-        let (documents, hidden) = fitting(&self.documents, left(&self.fold), |one| {
+        let documents = fitting(&self.documents, left(&self.fold), |one| {
             said(one).iter().map(|sentence| lines(sentence, 58)).sum()
         });
         let body = html! {
             h2 { "Documents" }
-            table {
-                thead { tr { th { "Class" } th { "In force" } th { "Verdict" } th { "Because" } } }
-                @for one in documents {
+            table.fixed {
+                thead { tr { th.w20 { "Class" } th.w8 { "In force" } th.w14 { "Verdict" } th { "Because" } } }
+                @for one in documents.rows {
                     tr {
                         td { (isolated(&clipped(&one.class, 60))) }
                         td { (isolated(one.version.as_deref().unwrap_or("-"))) }
@@ -51,7 +51,7 @@ impl InForce {
                 }
             }
             @if self.documents.is_empty() { p { "No document was ever activated in what is shown here." } }
-            (cut(hidden, self.documents.len()))
+            (cut(documents.hidden, self.documents.len()))
         };
         frame::page(&self.fold, &body)
     }

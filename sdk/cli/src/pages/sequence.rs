@@ -36,32 +36,32 @@ const SENTENCE: usize = 260;
 
 impl Sequence {
     pub(crate) fn html(&self) -> String {
-        let mut room = left(&self.fold);
-        let (rules, rules_cut) = fitting(&self.rules, room, |rule| {
-            lines(&clipped(&rule.sentence, SENTENCE), 62).max(lines(&rule.title, 18))
+        let rules = fitting(&self.rules, left(&self.fold), |rule| {
+            lines(&clipped(&rule.sentence, SENTENCE), 60).max(lines(&clipped(&rule.title, 80), 20))
         });
-        room = room.saturating_sub(rules.iter().map(|rule| lines(&rule.sentence, 62)).sum::<usize>() + 2);
-        let (moments, moments_cut) = fitting(&self.moments, room, moment_height);
+        // Its heading and its head take three lines.
+        let moments = fitting(&self.moments, rules.left.saturating_sub(4), moment_height);
         let body = html! {
-            h2 { "Rules" }
-            table {
-                thead { tr { th { "Rule" } th { "Says" } th { "Verdict" } th { "Because" } } }
-                @for rule in rules { (row(rule)) }
-            }
-            (cut(rules_cut, self.rules.len()))
-            @if !self.moments.is_empty() {
+            @if !rules.rows.is_empty() { h2 { "Rules" } table.fixed {
+                thead {
+                    tr { th.w4 { "Rule" } th.w20 { "Says" } th.w16 { "Verdict" } th { "Because" } }
+                }
+                @for rule in rules.rows { (row(rule)) }
+            } }
+            (cut(rules.hidden, self.rules.len()))
+            @if !moments.rows.is_empty() {
                 h2 { "In the order of the register" }
-                table {
+                table.fixed {
                     thead {
                         tr {
-                            th { "No." } th { "What" } th { "Who" } th { "Stated by the signer" }
-                            th { "Existed no later than" } th { "The notary states" }
+                            th.w4 { "No." } th { "What" } th.w20 { "Who" } th.w12 { "Stated by the signer" }
+                            th.w18 { "Existed no later than" } th.w20 { "The notary states" }
                         }
                     }
-                    @for moment in moments { (moment_row(moment)) }
+                    @for moment in moments.rows { (moment_row(moment)) }
                 }
-                (cut(moments_cut, self.moments.len()))
             }
+            (cut(moments.hidden, self.moments.len()))
         };
         frame::page(&self.fold, &body)
     }
@@ -84,9 +84,9 @@ fn row(rule: &Finding) -> Markup {
 }
 
 fn moment_height(moment: &Moment) -> usize {
-    lines(&clipped(&moment.what, 90), 24)
+    lines(&clipped(&moment.what, 90), 26)
         .max(lines(&clipped(&moment.who, 90), 20))
-        .max(lines("2026-05-02T09:17:04.123Z", 14))
+        .max(lines(&clipped(&moment.declared, 40), 12))
 }
 
 fn moment_row(moment: &Moment) -> Markup {

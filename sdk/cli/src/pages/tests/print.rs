@@ -67,11 +67,13 @@ fn every_page_but_the_index_prints_on_one_sheet() {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
+    let mut too_long = Vec::new();
     let usual = all().into_iter().filter(|(name, _)| *name != "index.html");
     for (name, html) in usual.chain(full()) {
         let page = folder.path().join("page.html");
         let pdf = folder.path().join("page.pdf");
         std::fs::write(&page, &html).unwrap();
+
         let status = Command::new(program)
             .args([
                 "--headless",
@@ -95,6 +97,10 @@ fn every_page_but_the_index_prints_on_one_sheet() {
             .matches("/Type /Page\n")
             .count()
             .max(text.matches("/Type /Page ").count());
-        assert_eq!(sheets, 1, "{name}");
+        assert!(sheets > 0, "{name}");
+        if sheets > 1 {
+            too_long.push((name, sheets));
+        }
     }
+    assert_eq!(too_long, []);
 }

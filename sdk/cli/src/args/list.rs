@@ -1,0 +1,66 @@
+//! The arguments of `list`.
+
+use clap::Args;
+use trialseal::core::identifiers::RegisterName;
+use trialseal::core::time::Instant;
+use trialseal::{Class, Event};
+
+use super::parse;
+use crate::table::{SortBy, Wanted};
+
+/// List your registers, or the records of one
+///
+/// --who, --what and --why look for a text in the fields of that part, in any case; what is withheld
+/// matches nothing. With --json every field is exact; --csv is for spreadsheets.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  trialseal list
+  trialseal list trial:NCT04573309 --class dataset
+  trialseal list trial:NCT04573309 --who acme --why unlock --sort when --reverse
+  trialseal list trial:NCT04573309 --sort who --csv > records.csv")]
+pub(crate) struct List {
+    /// The register; without it the registers are listed
+    #[arg(value_parser = parse::<RegisterName>)]
+    pub(crate) register: Option<RegisterName>,
+    /// Only this class
+    #[arg(long, requires = "register", value_parser = parse::<Class>)]
+    pub(crate) class: Option<Class>,
+    /// Only this event
+    #[arg(long, requires = "register", value_parser = parse::<Event>)]
+    pub(crate) event: Option<Event>,
+    /// Only records received at or after this instant
+    #[arg(long, requires = "register", value_name = "INSTANT", value_parser = parse::<Instant>)]
+    pub(crate) from: Option<Instant>,
+    /// Only records received before this instant
+    #[arg(long, requires = "register", value_name = "INSTANT", value_parser = parse::<Instant>)]
+    pub(crate) until: Option<Instant>,
+    /// Only where organisation/member, name, role or meaning holds this text
+    #[arg(long, requires = "register", value_name = "TEXT")]
+    pub(crate) who: Option<String>,
+    /// Only where class, event, version, decision, purpose or scope holds this text
+    #[arg(long, requires = "register", value_name = "TEXT")]
+    pub(crate) what: Option<String>,
+    /// Only where reason or remark holds this text
+    #[arg(long, requires = "register", value_name = "TEXT")]
+    pub(crate) why: Option<String>,
+    /// Sort by this part instead of the register's own order
+    #[arg(long, requires = "register", value_enum)]
+    pub(crate) sort: Option<SortBy>,
+    /// The other way round
+    #[arg(long, requires = "sort")]
+    pub(crate) reverse: bool,
+    /// Print CSV: a header and one record a line
+    #[arg(long, requires = "register", conflicts_with = "json")]
+    pub(crate) csv: bool,
+}
+
+impl List {
+    pub(crate) fn wanted(&self) -> Wanted {
+        Wanted {
+            who: self.who.clone(),
+            what: self.what.clone(),
+            why: self.why.clone(),
+        }
+    }
+}
