@@ -28,6 +28,7 @@
 //! | hash files and folders | [`hash_files`], [`list_folder`] |
 //! | make and load a signing key | [`MemberKey`] |
 //! | build what is submitted | [`Submission`] |
+//! | grant, countersign, decide, lock, unblind, open, erase | [`records`] |
 //! | submit one, many, or a stream | [`Client::submit`], [`Client::submit_many`], [`Client::submit_stream`] |
 //! | survive a crash between sending and saving | [`PendingFolder`] |
 //! | wait for witnesses and timestamps | [`Client::submit_until`], [`Client::upgrade`] |
@@ -43,6 +44,7 @@ mod hashing;
 mod keys;
 pub mod mirror;
 mod pending;
+pub mod records;
 mod submission;
 #[cfg(test)]
 mod testing;

@@ -12,6 +12,7 @@
 
 mod draft;
 mod prepared;
+mod statement;
 
 use rand::TryRng as _;
 use rand::rngs::SysRng;
@@ -28,11 +29,13 @@ use trialseal_core::vocabulary::{Class, Event, ItemUse, Meaning, Purpose, Role, 
 
 pub use draft::Draft;
 pub use prepared::{Prepared, PreparedError};
+pub use statement::statement;
 
 pub(crate) use prepared::Subject;
 
 use crate::hashing::HashedFile;
 use crate::keys::MemberKey;
+use crate::records::usual_meaning;
 
 /// How long a submission can be recorded, unless said otherwise: one day, in milliseconds.
 const NOT_AFTER_MILLIS: i64 = 24 * 3_600 * 1_000;
@@ -56,6 +59,7 @@ pub struct Submission {
     what: What,
     why: Why,
     items: Vec<Item>,
+    opening: Option<Manifest>,
     signed_as: Option<(Role, Meaning)>,
     not_after: Option<Instant>,
     idempotency_key: Option<IdempotencyKey>,
@@ -94,6 +98,7 @@ impl Submission {
             what: What::new(register, class, event),
             why: Why::default(),
             items: Vec::new(),
+            opening: None,
             signed_as: None,
             not_after: None,
             idempotency_key: None,
@@ -159,6 +164,20 @@ impl Submission {
         self
     }
 
+    /// The manifest of an earlier record, with its salts: this record repeats what that one committed to.
+    #[must_use]
+    pub fn opening(mut self, manifest: Manifest) -> Self {
+        self.opening = Some(manifest);
+        self
+    }
+
+    /// As what the submitter signs, with the meaning that such a record usually has.
+    #[must_use]
+    pub fn signed_usually(self, role: Role) -> Self {
+        let meaning = usual_meaning(self.what.class, self.what.event);
+        self.signed_as(role, meaning)
+    }
+
     /// As what the submitter signs, and what the signature means.
     #[must_use]
     pub fn signed_as(mut self, role: Role, meaning: Meaning) -> Self {
@@ -212,7 +231,11 @@ impl Submission {
     /// The fields do not fit together, or `not after` is out of range.
     pub fn sign(&self, signatory: &Signatory, log: &Origin, now: Instant) -> Result<Prepared, PrepareError> {
         let (role, meaning) = self.signed_as.ok_or(PrepareError::Unsigned)?;
-        let (what, manifest) = self.complete()?;
+        let (mut what, manifest) = self.complete()?;
+        for link in &mut what.links {
+            // A link names its log only where that is another one.
+            link.log = link.log.take().filter(|other| other != log);
+        }
         let who = Who {
             organization: signatory.key.organization().clone(),
             member: signatory.key.member().clone(),
@@ -264,6 +287,10 @@ impl Submission {
     fn complete(&self) -> Result<(What, Option<Manifest>), PrepareError> {
         let mut what = self.what.clone();
         what.manifest = None;
+        if let Some(manifest) = &self.opening {
+            what.manifest = Some(manifest.commitment());
+            return Ok((what, Some(manifest.clone())));
+        }
         if self.items.is_empty() {
             return Ok((what, None));
         }
@@ -293,27 +320,6 @@ impl Submission {
             None => random().map(IdempotencyKey::from_bytes),
         }
     }
-}
-
-/// The sentence that a signature stands under, e.g. `Statistical analysis plan 2.0, finalised;
-/// meaning: approval.`
-#[must_use]
-pub fn statement(what: &What, meaning: Option<Meaning>) -> String {
-    let mut text = what.class.as_str().replace('-', " ");
-    if let Some(first) = text.get_mut(0..1) {
-        first.make_ascii_uppercase();
-    }
-    if let Some(version) = &what.version {
-        text.push(' ');
-        text.push_str(version.as_str());
-    }
-    text.push_str(", ");
-    text.push_str(&what.event.as_str().replace('-', " "));
-    match meaning {
-        Some(meaning) => text.push_str(&format!("; meaning: {meaning}.")),
-        None => text.push_str("; not signed."),
-    }
-    text
 }
 
 fn form(what: &What, who: Option<&Who>, why: &Why) -> Result<(), PrepareError> {

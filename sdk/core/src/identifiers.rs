@@ -11,6 +11,8 @@ pub use register::{RegisterError, RegisterName};
 pub use scheme::{PublicIdentifier, PublicIdentifierError};
 pub use trial::TrialId;
 
+use crate::vocabulary::{Role, SignerKind};
+
 /// A name that does not have the form of its kind.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{found:?} is not {expected}")]
@@ -128,6 +130,20 @@ impl OrganizationId {
     }
 }
 
+// A code of the vocabulary has the form of any code; a test holds them together.
+
+impl From<Role> for Code {
+    fn from(role: Role) -> Self {
+        Self(role.as_str().to_owned())
+    }
+}
+
+impl From<SignerKind> for Code {
+    fn from(kind: SignerKind) -> Self {
+        Self(kind.as_str().to_owned())
+    }
+}
+
 impl MemberId {
     /// The member that the notary's own records name.
     pub const OPERATOR: &'static str = "operator";
@@ -207,6 +223,16 @@ mod tests {
             assert!(MemberId::new(bad).is_err(), "{bad:?}");
         }
         assert!(OrganizationId::new("notary").unwrap().is_notary());
+    }
+
+    #[test]
+    fn codes_of_the_vocabulary_are_codes() {
+        for role in Role::ALL {
+            assert_eq!(Code::new(role.as_str()).unwrap(), Code::from(*role));
+        }
+        for kind in SignerKind::ALL {
+            assert_eq!(Code::new(kind.as_str()).unwrap(), Code::from(*kind));
+        }
     }
 
     #[test]

@@ -89,7 +89,12 @@ impl Manifest {
         Self::from_sorted(items)
     }
 
-    pub(crate) fn from_sorted(items: Vec<SaltedItem>) -> Result<Self, ManifestError> {
+    /// Items with their texts to the byte, in the order in which an opening gives them.
+    ///
+    /// # Errors
+    ///
+    /// No items, too many, one too long, or one path twice.
+    pub fn from_sorted(items: Vec<SaltedItem>) -> Result<Self, ManifestError> {
         if items.is_empty() || items.len() > MAX_ITEMS {
             return Err(ManifestError::Count(items.len()));
         }

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use trialseal::core::checkpoint::Origin;
 use trialseal::core::hash::{Hash, sha256_of};
 use trialseal::{
-    Class, Event, HashedFile, Meaning, MemberKey, Outgoing, Pending, PendingFolder, Signatory, SignerKind,
-    Submission, durable, now,
+    HashedFile, Meaning, MemberKey, Outgoing, Pending, PendingFolder, Signatory, SignerKind, Submission,
+    durable, now,
 };
 
 use crate::args::Submit;
@@ -86,24 +86,9 @@ fn signed_as(command: &Submit, config: &Config) -> Result<Option<(trialseal::Rol
     let meaning = command.meaning.unwrap_or(match signer.kind()? {
         // A machine may mean nothing else.
         SignerKind::System => Meaning::Execution,
-        SignerKind::Person => usual_meaning(command.class, command.event),
+        SignerKind::Person => trialseal::records::usual_meaning(command.class, command.event),
     });
     Ok(Some((role, meaning)))
-}
-
-/// What a person's signature under this event usually means; shown before signing.
-fn usual_meaning(class: Class, event: Event) -> Meaning {
-    match event {
-        Event::Finalised | Event::Activated | Event::Published => Meaning::Approval,
-        Event::Drafted => Meaning::Authorship,
-        Event::Decided => Meaning::Decision,
-        Event::Endorsed => Meaning::Endorsement,
-        Event::UnblindingAuthorised => Meaning::Authorisation,
-        Event::Received => Meaning::Receipt,
-        Event::Reproduced => Meaning::Verification,
-        Event::Recorded if class == Class::Other => Meaning::Witnessing,
-        _ => Meaning::Responsibility,
-    }
 }
 
 /// Equal exactly if the same is asked for again, so that a second run finds what the first left.
