@@ -1,7 +1,10 @@
 //! The client of a notary.
 
+mod directory;
 mod levels;
 mod list;
+mod opening;
+mod register;
 mod retry;
 mod status;
 mod stream;
@@ -19,8 +22,14 @@ use trialseal_core::time::Instant;
 use trialseal_core::trust::Trust;
 use trialseal_proto::v1;
 
+pub use directory::{EnrolledKey, EnrolledMember, Organization, OwnAccount, TrialClaim};
 pub use levels::{SignAndSubmitError, Upgraded, Wait};
-pub use list::{ListFilter, RecordPage, RecordSummary, RegisterPage, RegisterSummary};
+pub use list::{ListFilter, ListOrder, RecordPage, RecordSummary, RegisterPage, RegisterSummary};
+pub use opening::{FoundFile, OpeningHead};
+pub use register::{
+    HeldRole, PendingAct, ReadCount, ReadRange, ReadRecord, ReadsPage, RecordRef, RegisterRead,
+    RegisterReader, Roles, WithheldPart, WithheldWhy,
+};
 pub use retry::RetryPolicy;
 pub use stream::{BATCH_MAX, StreamBroken};
 

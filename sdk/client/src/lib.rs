@@ -31,6 +31,7 @@
 //! | grant, countersign, decide, lock, unblind, open, erase | [`records`] |
 //! | submit one, many, or a stream | [`Client::submit`], [`Client::submit_many`], [`Client::submit_stream`] |
 //! | survive a crash between sending and saving | [`PendingFolder`] |
+//! | read a register, its statement, roles, what is pending | [`Client::read_register`], [`Client::roles`], [`Client::pending_acts`] |
 //! | wait for witnesses and timestamps | [`Client::submit_until`], [`Client::upgrade`] |
 //! | get fresh evidence without the notary | [`mirror::refresh`] |
 //! | verify a receipt offline | [`core::verify`] |
@@ -53,8 +54,11 @@ mod token;
 pub use accept::{BatchOutcome, Recorded, RefusedSubmission, SealedRecord};
 pub use checkpoints::CheckedCheckpoint;
 pub use client::{
-    BATCH_MAX, Client, ClientOptions, ListFilter, RecordPage, RecordPlace, RecordSummary, RegisterPage,
-    RegisterSummary, RetryPolicy, SignAndSubmitError, StreamBroken, Upgraded, Wait, now,
+    BATCH_MAX, Client, ClientOptions, EnrolledKey, EnrolledMember, FoundFile, HeldRole, ListFilter,
+    ListOrder, OpeningHead, Organization, OwnAccount, PendingAct, ReadCount, ReadRange, ReadRecord,
+    ReadsPage, RecordPage, RecordPlace, RecordRef, RecordSummary, RegisterPage, RegisterRead, RegisterReader,
+    RegisterSummary, RetryPolicy, Roles, SignAndSubmitError, StreamBroken, TrialClaim, Upgraded, Wait,
+    WithheldPart, WithheldWhy, now,
 };
 pub use error::{ClientError, SetupError};
 pub use hashing::{

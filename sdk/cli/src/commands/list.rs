@@ -61,6 +61,7 @@ async fn records(
         event: command.event,
         received_from: command.from,
         received_until: command.until,
+        ..ListFilter::default()
     };
     let wanted = command.wanted();
     let mut listing = Listing::new(command, printer, client.log().as_str());

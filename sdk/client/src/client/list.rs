@@ -5,10 +5,11 @@ use trialseal_core::hash::RecordId;
 use trialseal_core::identifiers::RegisterName;
 use trialseal_core::index::{LogIndex, LogSize, Sequence};
 use trialseal_core::time::Instant;
-use trialseal_core::vocabulary::{Class, Event};
+use trialseal_core::vocabulary::{Class, Event, Role};
 use trialseal_proto::v1;
 
 use super::Client;
+use super::register::WithheldWhy;
 use super::retry::retry;
 use crate::error::ClientError;
 
@@ -23,6 +24,38 @@ pub struct ListFilter {
     pub received_from: Option<Instant>,
     /// Only records received before this.
     pub received_until: Option<Instant>,
+    /// Only records of this organisation.
+    pub organization: Option<String>,
+    /// Only records of this member.
+    pub member: Option<String>,
+    /// Only records signed in this role.
+    pub role: Option<Role>,
+    /// Only this version.
+    pub version: Option<String>,
+    /// Only records whose reason or remark holds this text.
+    pub why: Option<String>,
+    /// Only records about this site, or not limited to sites.
+    pub site: Option<String>,
+    /// Only records about this country, or not limited to countries.
+    pub country: Option<String>,
+    /// The order; the register's own by default.
+    pub order: ListOrder,
+    /// The opposite order.
+    pub descending: bool,
+}
+
+/// The order of a list; equal ones stand in register order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ListOrder {
+    /// As the register counts: by when.
+    #[default]
+    When,
+    /// By class, event and version.
+    What,
+    /// By organisation and member.
+    Who,
+    /// By reason.
+    Why,
 }
 
 /// A page of records, in register order. A claim of the notary: a receipt proves a record, a
@@ -77,6 +110,26 @@ pub struct RecordSummary {
     pub sealed: bool,
     /// Reason, or empty.
     pub reason: String,
+    /// Remark, or empty.
+    pub remark: String,
+    /// Why version, organisation, member, reason and all that follows are empty, where they are withheld.
+    pub withheld: Option<WithheldWhy>,
+    /// Name of the submitter as signed, or empty.
+    pub name: String,
+    /// The role signed in, or empty.
+    pub role: String,
+    /// What the signature means, or empty.
+    pub meaning: String,
+    /// What was decided, or empty.
+    pub decision: String,
+    /// When it happened, as the submitter states, or empty.
+    pub declared_at: String,
+    /// What it is for, or empty.
+    pub purpose: String,
+    /// Parts that were erased.
+    pub erased: Vec<String>,
+    /// Whether it takes effect only when others have signed too, and they have not.
+    pub pending: bool,
 }
 
 /// One register in a list.
@@ -112,7 +165,20 @@ impl Client {
                 received_until: instant(filter.received_until),
                 page_size: 0,
                 page_token: page.unwrap_or_default().to_owned(),
-                ..Default::default()
+                organization: filter.organization.clone().unwrap_or_default(),
+                member: filter.member.clone().unwrap_or_default(),
+                role: filter.role.map(|code| code.to_string()).unwrap_or_default(),
+                version: filter.version.clone().unwrap_or_default(),
+                why: filter.why.clone().unwrap_or_default(),
+                site: filter.site.clone().unwrap_or_default(),
+                country: filter.country.clone().unwrap_or_default(),
+                order: i32::from(match filter.order {
+                    ListOrder::When => v1::ListOrder::Unspecified,
+                    ListOrder::What => v1::ListOrder::What,
+                    ListOrder::Who => v1::ListOrder::Who,
+                    ListOrder::Why => v1::ListOrder::Why,
+                }),
+                descending: filter.descending,
             })
             .await?;
         let records = answer.records.into_iter().map(record);
@@ -202,5 +268,19 @@ fn record(one: v1::RecordSummary) -> Result<RecordSummary, String> {
         signed: one.signed,
         sealed: one.sealed,
         reason: one.reason,
+        remark: one.remark,
+        withheld: match v1::Withheld::try_from(one.withheld) {
+            Ok(v1::Withheld::Unspecified) => None,
+            Ok(why) => Some(WithheldWhy::from(why)),
+            Err(_) => Some(WithheldWhy::Other),
+        },
+        name: one.name,
+        role: one.role,
+        meaning: one.meaning,
+        decision: one.decision,
+        declared_at: one.declared_at,
+        purpose: one.purpose,
+        erased: one.erased,
+        pending: one.pending,
     })
 }

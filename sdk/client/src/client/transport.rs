@@ -8,8 +8,10 @@ use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Request, Status};
+use trialseal_proto::v1::directory_client::DirectoryClient;
 use trialseal_proto::v1::log_client::LogClient;
 use trialseal_proto::v1::notary_client::NotaryClient;
+use trialseal_proto::v1::registers_client::RegistersClient;
 
 use crate::error::SetupError;
 use crate::token::Token;
@@ -58,6 +60,18 @@ impl Connections {
     /// A client of the service `Notary` on the next connection.
     pub(crate) fn notary(&self) -> NotaryClient<InterceptedService<Channel, Bearer>> {
         NotaryClient::with_interceptor(self.channel(), self.bearer.clone())
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+    }
+
+    /// A client of the service `Registers` on the next connection.
+    pub(crate) fn registers(&self) -> RegistersClient<InterceptedService<Channel, Bearer>> {
+        RegistersClient::with_interceptor(self.channel(), self.bearer.clone())
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+    }
+
+    /// A client of the service `Directory` on the next connection.
+    pub(crate) fn directory(&self) -> DirectoryClient<InterceptedService<Channel, Bearer>> {
+        DirectoryClient::with_interceptor(self.channel(), self.bearer.clone())
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
     }
 

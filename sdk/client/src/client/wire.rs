@@ -262,7 +262,7 @@ fn submission(message: v1::Submission) -> Result<ReceiptSubmission, String> {
     }
 }
 
-fn evidence(message: v1::Evidence) -> Result<Evidence, String> {
+pub(super) fn evidence(message: v1::Evidence) -> Result<Evidence, String> {
     if let Some(other) = message
         .timestamps
         .iter()
