@@ -154,6 +154,34 @@ fn parse_part(part: Part, text: &[u8]) -> Result<Object, Vec<FieldViolation>> {
     }
 }
 
+/// For whom a part is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reader {
+    /// Admission, which takes canonical JSON and known keys only.
+    Admission,
+    /// A verifier, which takes what a later version may write: keys that are not known are passed over.
+    Verifier,
+}
+
+impl Reader {
+    fn parse(self, part: Part, text: &[u8]) -> Result<Object, Vec<FieldViolation>> {
+        match self {
+            Self::Admission => parse_part(part, text),
+            Self::Verifier => {
+                json::parse(text).map_err(|error| vec![FieldViolation::new(part.as_str(), error.to_string())])
+            }
+        }
+    }
+
+    /// What is left to refuse.
+    fn settle(self, mut violations: Vec<FieldViolation>) -> Vec<FieldViolation> {
+        if self == Self::Verifier {
+            violations.retain(|violation| !fields::is_unknown_key(violation));
+        }
+        violations
+    }
+}
+
 /// The length of the first string or key that is longer than a string may be.
 pub(crate) fn long_string(object: &Object) -> Option<usize> {
     fn in_value(value: &Value) -> Option<usize> {

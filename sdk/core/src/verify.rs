@@ -13,29 +13,67 @@ mod element;
 mod file;
 mod folder;
 mod loose;
+mod note;
 mod parts;
 mod report;
 mod submission;
 mod timestamps;
 
-use crate::hash::RecordId;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use crate::hash::{Hash, RecordId};
 use crate::receipt::{PartObjects, Receipt};
 use crate::time::Instant;
 use crate::trust::{Level, Trust};
 
-pub use element::CLOCK_STEP_MILLIS_MAX;
+pub use element::{CLOCK_STEP_MILLIS_MAX, Element};
 pub use file::{FileQuery, FileVerdict};
 pub use folder::{FolderEntry, FolderVerdict, compare_folder};
 pub use report::{Outcome, Report, Step, StepReport, StepResult};
 
+use note::CheckedNote;
 use report::Steps;
 
 /// By how much honest clocks may differ before a warning says so.
-const CLOCKS_APART_MILLIS: i64 = 60_000;
+pub const CLOCKS_APART_MILLIS: i64 = 60_000;
 
 /// Judges a receipt under a trust file, at a time, and a file with it where one is given.
 #[must_use]
 pub fn verify(receipt: &[u8], trust: &Trust, at: Instant, file: &FileQuery) -> Report {
+    Verifier::new(trust, at).verify(receipt, file)
+}
+
+/// Judges receipts under one trust file and at one time. Receipts of one log share checkpoints; the
+/// signatures of each are checked once.
+#[derive(Debug)]
+pub struct Verifier<'t> {
+    trust: &'t Trust,
+    at: Instant,
+    notes: RefCell<HashMap<Hash, Rc<CheckedNote>>>,
+}
+
+impl<'t> Verifier<'t> {
+    /// Nothing is checked yet.
+    #[must_use]
+    pub fn new(trust: &'t Trust, at: Instant) -> Self {
+        Self {
+            trust,
+            at,
+            notes: RefCell::default(),
+        }
+    }
+
+    /// Judges a receipt, and a file with it where one is given.
+    #[must_use]
+    pub fn verify(&self, receipt: &[u8], file: &FileQuery) -> Report {
+        judge(self, receipt, file)
+    }
+}
+
+fn judge(verifier: &Verifier<'_>, receipt: &[u8], file: &FileQuery) -> Report {
+    let (trust, at) = (verifier.trust, verifier.at);
     let mut steps = Steps::default();
     let (receipt, parts) = match Receipt::parse_with_parts(receipt) {
         Ok(parsed) => parsed,
@@ -57,8 +95,7 @@ pub fn verify(receipt: &[u8], trust: &Trust, at: Instant, file: &FileQuery) -> R
         record: receipt.record().leaves().root(),
         receipt: &receipt,
         parts: &parts,
-        trust,
-        at,
+        verifier,
     };
     parts::check(&subject, &mut steps);
     submission::check(&subject, &mut steps);
@@ -66,7 +103,7 @@ pub fn verify(receipt: &[u8], trust: &Trust, at: Instant, file: &FileQuery) -> R
     let file = file::check(&subject, file, &mut steps);
     let outcome = outcome(&steps, &elements, trust, file.was_asked_for);
     let record = subject.record;
-    let level = elements.iter().filter_map(|element| element.level()).max();
+    let level = elements.iter().filter_map(Element::level).max();
     let independent_time = elements.iter().filter_map(|element| element.time).min();
     Report {
         steps: steps.into_vec(),
@@ -78,6 +115,7 @@ pub fn verify(receipt: &[u8], trust: &Trust, at: Instant, file: &FileQuery) -> R
         warnings: warnings(&subject, level, independent_time),
         file: file.verdict,
         opening: file.opening,
+        elements,
         record: Some(record),
         receipt: Some(receipt),
     }
@@ -88,8 +126,7 @@ struct Subject<'a> {
     receipt: &'a Receipt,
     parts: &'a PartObjects,
     record: RecordId,
-    trust: &'a Trust,
-    at: Instant,
+    verifier: &'a Verifier<'a>,
 }
 
 /// What the verdict does not say.
@@ -114,19 +151,13 @@ fn warnings(subject: &Subject<'_>, level: Option<Level>, independent_time: Optio
     warnings
 }
 
-fn outcome(steps: &Steps, elements: &[element::Judged], trust: &Trust, file_was_given: bool) -> Outcome {
+fn outcome(steps: &Steps, elements: &[Element], trust: &Trust, file_was_given: bool) -> Outcome {
     if steps.any(StepResult::Failed) {
         return Outcome::Failed;
     }
-    let require = trust.require();
     let passed = |step: Step| steps.result_of(step) == Some(StepResult::Passed);
     let whole = passed(Step::Parse) && passed(Step::Record) && passed(Step::Submission);
-    let evidence = elements.iter().any(|element| {
-        element.inclusion == StepResult::Passed
-            && element.log == StepResult::Passed
-            && (require < Level::Witnessed || element.witnesses == StepResult::Passed)
-            && (require < Level::Timestamped || element.timestamps == StepResult::Passed)
-    });
+    let evidence = elements.iter().any(|element| element.meets(trust.require()));
     let file = !file_was_given || passed(Step::File);
     // Trust that came together with what it judges proves nothing by itself.
     if whole && evidence && file && !trust.is_bundled() {

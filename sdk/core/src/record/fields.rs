@@ -8,6 +8,14 @@ use crate::json::{Object, Value};
 
 use super::FieldViolation;
 
+/// How the problem of a key begins that nobody knows.
+const UNKNOWN_KEY: &str = "is not a known key; known are: ";
+
+/// Whether all that is wrong is that a key is not known.
+pub(super) fn is_unknown_key(violation: &FieldViolation) -> bool {
+    violation.problem.starts_with(UNKNOWN_KEY)
+}
+
 /// Where a value stands. Written out only when something is wrong there.
 #[derive(Clone, Copy)]
 pub(super) enum Place<'a> {
@@ -44,7 +52,7 @@ impl<'a> Fields<'a> {
         for (key, _) in object.iter() {
             if !known.contains(&key) && !key.starts_with("x-") {
                 let key: String = key.chars().take(64).collect();
-                let problem = format!("is not a known key; known are: {}", known.join(" "));
+                let problem = format!("{UNKNOWN_KEY}{}", known.join(" "));
                 violations.push(FieldViolation::new(format!("{place}.{key}"), problem));
             }
         }

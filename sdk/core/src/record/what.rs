@@ -19,7 +19,7 @@ use crate::vocabulary::{
     sealed_by_default,
 };
 
-use super::FieldViolation;
+use super::{FieldViolation, Reader};
 
 pub use crate::vocabulary::IdentityGrade;
 pub use trial::{CountrySettings, SiteSettings, Trial, TrialSettings};
@@ -282,7 +282,16 @@ impl What {
     ///
     /// Each field that is wrong.
     pub fn parse(text: &[u8]) -> Result<Self, Vec<FieldViolation>> {
-        read::what(text)
+        read::what(text, Reader::Admission)
+    }
+
+    /// Reads the part as a verifier does: any strict JSON, and keys that are not known are passed over.
+    ///
+    /// # Errors
+    ///
+    /// Each field that is wrong; codes of a later version are.
+    pub fn read(text: &[u8]) -> Result<Self, Vec<FieldViolation>> {
+        read::what(text, Reader::Verifier)
     }
 
     /// The part's text, RFC 8785.

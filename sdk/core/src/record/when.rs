@@ -9,7 +9,7 @@ use crate::time::Instant;
 use crate::vocabulary::{Class, Event};
 
 use super::fields::{Fields, Place, boolean, count, log_index, parsed, record_id, text};
-use super::{FieldViolation, Part, parse_part};
+use super::{FieldViolation, Part, Reader};
 
 const KEYS: &[&str] = &[
     "class",
@@ -94,10 +94,24 @@ impl When {
     ///
     /// Each field that is wrong.
     pub fn parse(bytes: &[u8]) -> Result<Self, Vec<FieldViolation>> {
-        let object = parse_part(Part::When, bytes)?;
+        Self::read_for(Reader::Admission, bytes)
+    }
+
+    /// Reads the part as a verifier does: any strict JSON, and keys that are not known are passed over.
+    ///
+    /// # Errors
+    ///
+    /// Each field that is wrong; codes of a later version are.
+    pub fn read(bytes: &[u8]) -> Result<Self, Vec<FieldViolation>> {
+        Self::read_for(Reader::Verifier, bytes)
+    }
+
+    fn read_for(reader: Reader, bytes: &[u8]) -> Result<Self, Vec<FieldViolation>> {
+        let object = reader.parse(Part::When, bytes)?;
         let mut violations = Vec::new();
         let mut fields = Fields::new(&object, Place::Root("when"), KEYS, &mut violations);
         let found = read(&mut fields);
+        let violations = reader.settle(violations);
         match found {
             Some(when) if violations.is_empty() => Ok(when),
             _ => Err(violations),

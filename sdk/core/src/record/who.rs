@@ -11,7 +11,7 @@ use crate::vocabulary::{Meaning, Role, SignerKind};
 use super::fields::{Fields, Place, log_index, parsed, record_id, text};
 use super::what::put;
 use super::why::words;
-use super::{FieldViolation, Part, parse_part};
+use super::{FieldViolation, Part, Reader};
 
 const SIGNER_KEYS: &[&str] = &["enrolment", "key", "kind", "meaning", "name", "role", "signed_at"];
 const KEYS: &[&str] = &[
@@ -95,7 +95,24 @@ impl Who {
         text: &[u8],
         known: impl Fn(&str) -> Option<VerifierKey>,
     ) -> Result<Self, Vec<FieldViolation>> {
-        let object = parse_part(Part::Who, text)?;
+        Self::read_for(Reader::Admission, text, known)
+    }
+
+    /// Reads the part as a verifier does: any strict JSON, and keys that are not known are passed over.
+    ///
+    /// # Errors
+    ///
+    /// Each field that is wrong; codes of a later version are.
+    pub fn read(text: &[u8]) -> Result<Self, Vec<FieldViolation>> {
+        Self::read_for(Reader::Verifier, text, |_| None)
+    }
+
+    fn read_for(
+        reader: Reader,
+        text: &[u8],
+        known: impl Fn(&str) -> Option<VerifierKey>,
+    ) -> Result<Self, Vec<FieldViolation>> {
+        let object = reader.parse(Part::Who, text)?;
         let mut violations = Vec::new();
         let mut fields = Fields::new(&object, Place::Root("who"), KEYS, &mut violations);
         let organization = fields.required("organization", parsed::<OrganizationId>);
@@ -106,6 +123,7 @@ impl Who {
         } else {
             None
         };
+        let violations = reader.settle(violations);
         match (organization, member) {
             (Some(organization), Some(member)) if violations.is_empty() => Ok(Self {
                 organization,

@@ -3,7 +3,7 @@
 use crate::json::{self, Object, Value};
 
 use super::fields::{Fields, Place, string};
-use super::{FieldViolation, MAX_STRING_BYTES, Part, parse_part};
+use super::{FieldViolation, MAX_STRING_BYTES, Part, Reader};
 
 const KEYS: &[&str] = &["reason", "remark"];
 
@@ -23,14 +23,28 @@ impl Why {
     ///
     /// Each field that is wrong.
     pub fn parse(text: &[u8]) -> Result<Self, Vec<FieldViolation>> {
+        Self::read_for(Reader::Admission, text)
+    }
+
+    /// Reads the part as a verifier does: any strict JSON, and keys that are not known are passed over.
+    ///
+    /// # Errors
+    ///
+    /// Each field that is wrong.
+    pub fn read(text: &[u8]) -> Result<Self, Vec<FieldViolation>> {
+        Self::read_for(Reader::Verifier, text)
+    }
+
+    fn read_for(reader: Reader, text: &[u8]) -> Result<Self, Vec<FieldViolation>> {
         if text.is_empty() {
             return Ok(Self::default());
         }
-        let object = parse_part(Part::Why, text)?;
+        let object = reader.parse(Part::Why, text)?;
         let mut violations = Vec::new();
         let mut fields = Fields::new(&object, Place::Root("why"), KEYS, &mut violations);
         let reason = fields.optional("reason", words);
         let remark = fields.optional("remark", words);
+        let violations = reader.settle(violations);
         if violations.is_empty() {
             Ok(Self { reason, remark })
         } else {

@@ -8,6 +8,7 @@ use crate::receipt::Receipt;
 use crate::time::Instant;
 use crate::trust::{Level, Trust};
 
+use super::element::Element;
 use super::file::FileVerdict;
 
 /// A step of the verification.
@@ -162,6 +163,8 @@ pub struct Report {
     pub file: Option<FileVerdict>,
     /// The items that the receipt opens, where they lead to the root on record.
     pub opening: Option<Opening>,
+    /// What each evidence element is worth, in the order of the receipt.
+    pub elements: Vec<Element>,
     /// The record's id, where the receipt could be read.
     pub record: Option<RecordId>,
     /// The receipt, where it could be read.
@@ -180,6 +183,7 @@ impl Report {
             warnings: Vec::new(),
             file: None,
             opening: None,
+            elements: Vec::new(),
             record: None,
             receipt: None,
         }

@@ -44,13 +44,13 @@ fn judge_draft(subject: &Subject<'_>) -> Result<Judgement, String> {
                 "The record is a draft, and who says more than the organisation and the member.".to_owned(),
             );
         }
-        if subject.trust.allow_drafts() {
+        if subject.verifier.trust.allow_drafts() {
             return Ok(Judgement::passed(format!(
                 "Recorded through the access of {organization}/{member}; not signed."
             )));
         }
     }
-    if subject.trust.allow_drafts() {
+    if subject.verifier.trust.allow_drafts() {
         return Ok(Judgement::passed(
             "Recorded through an account's access; not signed.",
         ));

@@ -6,7 +6,7 @@
 //! (they may be newer than this code), or was made under a policy that is not asked for, decides nothing.
 
 use crate::note::SignedNote;
-use crate::receipt::Evidence;
+use crate::receipt::Timestamp;
 use crate::time::Instant;
 use crate::timestamp::{self, Token, TokenError, VerifiedToken};
 use crate::trust::{Authority, Trust, TrustedLog};
@@ -29,27 +29,23 @@ enum Judged {
 pub(super) fn judge(
     trust: &Trust,
     at: Instant,
-    evidence: &Evidence,
+    stamps: &[Timestamp],
     note: &SignedNote,
     log: Option<&TrustedLog>,
 ) -> (Judgement, Vec<Instant>) {
-    let (judgement, counting) = judge_tokens(trust, at, evidence, note, log);
+    let (judgement, counting) = judge_tokens(trust, at, stamps, note, log);
     (judgement, counting.iter().map(|token| token.time).collect())
 }
 
 fn judge_tokens(
     trust: &Trust,
     at: Instant,
-    evidence: &Evidence,
+    stamps: &[Timestamp],
     note: &SignedNote,
     log: Option<&TrustedLog>,
 ) -> (Judgement, Vec<VerifiedToken>) {
     let not_checked = |sentence: String| (Judgement::not_checked(sentence), Vec::new());
-    let tokens: Vec<Vec<u8>> = evidence
-        .timestamps
-        .iter()
-        .filter_map(|stamp| stamp.token())
-        .collect();
+    let tokens: Vec<Vec<u8>> = stamps.iter().filter_map(Timestamp::token).collect();
     let count = tokens.len();
     if count == 0 {
         return not_checked("There is no token of a timestamp authority.".to_owned());

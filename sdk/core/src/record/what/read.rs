@@ -14,7 +14,7 @@ use crate::json::Value;
 use crate::manifest::MAX_ITEMS;
 use crate::note::VerifierKey;
 use crate::record::fields::{Fields, Place, boolean, count, log_index, parsed, record_id, text};
-use crate::record::{FieldViolation, MAX_LINKS, Part, parse_part};
+use crate::record::{FieldViolation, MAX_LINKS, Part, Reader};
 use crate::time::{Date, Instant, TimeError};
 use crate::vocabulary::{
     AccountType, Basis, Blind, Class, Decision, ErasablePart, Event, Purpose, Rel, Role, TransferMode,
@@ -56,8 +56,8 @@ const KEYS: &[&str] = &[
     "version",
 ];
 
-pub(super) fn what(bytes: &[u8]) -> Result<What, Vec<FieldViolation>> {
-    let object = parse_part(Part::What, bytes)?;
+pub(super) fn what(bytes: &[u8], reader: Reader) -> Result<What, Vec<FieldViolation>> {
+    let object = reader.parse(Part::What, bytes)?;
     let mut violations = Vec::new();
     let mut fields = Fields::new(&object, Place::Root("what"), KEYS, &mut violations);
     let register = fields.required("register", parsed::<RegisterName>);
@@ -83,6 +83,7 @@ pub(super) fn what(bytes: &[u8]) -> Result<What, Vec<FieldViolation>> {
         .filter(|(key, _)| key.starts_with("x-"))
         .map(|(key, value)| (key.to_owned(), value.clone()))
         .collect();
+    let violations = reader.settle(violations);
     if violations.is_empty() {
         Ok(what)
     } else {
