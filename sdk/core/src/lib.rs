@@ -21,10 +21,15 @@
 //! | ask a timestamp authority, and verify its token | [`timestamp`] |
 //! | see whether a register is whole | [`register_chain`] |
 //! | read, extend and judge receipts | [`receipt`], [`trust`], [`verify`](mod@verify) |
+//! | put receipts together and ask questions of them | [`dossier`], [`assertion`], [`pack`], [`anomaly`] |
 
+pub mod anomaly;
+pub mod assertion;
 pub mod authority;
 pub mod checkpoint;
+pub mod checkpoint_chain;
 pub mod cose;
+pub mod dossier;
 pub mod encoding;
 pub mod entry;
 pub mod hash;
@@ -34,6 +39,7 @@ pub mod json;
 pub mod manifest;
 pub mod merkle;
 pub mod note;
+pub mod pack;
 pub mod receipt;
 pub mod record;
 pub mod register_chain;
@@ -46,3 +52,4 @@ pub mod tlog_proof;
 pub mod trust;
 pub mod verify;
 pub mod vocabulary;
+pub mod zone;

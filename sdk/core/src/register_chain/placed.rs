@@ -74,12 +74,23 @@ impl Placed {
     ///
     /// A step fails, or `inclusion` or `log` cannot be judged under this trust.
     pub fn judge(name: &str, receipt: &[u8], trust: &Trust, at: Instant) -> Result<Self, RefusedReceipt> {
+        Self::of(
+            name,
+            &verify(receipt, &trust.with_drafts_allowed(), at, &FileQuery::None),
+        )
+    }
+
+    /// Reads the place out of a receipt that was verified with drafts allowed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Placed::judge`].
+    pub fn of(name: &str, report: &Report) -> Result<Self, RefusedReceipt> {
         let refused = |sentence: String| RefusedReceipt {
             name: name.to_owned(),
             sentence,
         };
-        let report = verify(receipt, &trust.with_drafts_allowed(), at, &FileQuery::None);
-        holds(&report).map_err(refused)?;
+        holds(report).map_err(refused)?;
         let receipt = report
             .receipt
             .as_ref()

@@ -5,13 +5,14 @@
 
 use std::rc::Rc;
 
+use crate::checkpoint::Checkpoint;
 use crate::hash::{Hash, sha256_of};
 use crate::note::{SignedNote, VerifierKey};
 use crate::receipt::Timestamp;
 use crate::time::Instant;
 use crate::trust::{Trust, TrustedLog};
 
-use super::report::Judgement;
+use super::report::{Judgement, StepResult};
 use super::{Verifier, timestamps};
 
 /// A note with all that does not depend on the record.
@@ -40,6 +41,37 @@ impl Verifier<'_> {
         let checked = Rc::new(self.check_new(note, stamps, origin.and_then(|origin| self.trust.log(origin))));
         self.notes.borrow_mut().insert(key, Rc::clone(&checked));
         checked
+    }
+
+    /// Judges a checkpoint's note by itself, with the tokens over it: both keys of its log have to count. Returns
+    /// the checkpoint and the earliest independent time over it.
+    ///
+    /// # Errors
+    ///
+    /// One sentence.
+    pub(crate) fn checkpoint(
+        &self,
+        note: &str,
+        stamps: &[Timestamp],
+    ) -> Result<(Checkpoint, Option<Instant>), String> {
+        let note = SignedNote::parse(note).map_err(|error| format!("The note is malformed: {error}."))?;
+        let checkpoint =
+            Checkpoint::parse(note.text()).map_err(|error| format!("The note is no checkpoint: {error}."))?;
+        let origin = checkpoint.origin.as_str();
+        let Some(log) = self.trust.log(origin) else {
+            return Err(format!("The trust file names no keys for the log {origin}."));
+        };
+        let checked = self.check_note(&note, stamps, Some(origin));
+        checked.signed_at.clone()?;
+        let keys = checked.judge_keys(log, self.at);
+        if keys.result != StepResult::Passed {
+            return Err(keys.sentence);
+        }
+        let others = [&checked.witnesses, &checked.timestamps];
+        match others.iter().find(|judged| judged.result == StepResult::Failed) {
+            Some(failed) => Err(failed.sentence.clone()),
+            None => Ok((checkpoint, checked.times.iter().min().copied())),
+        }
     }
 
     fn check_new(&self, note: &SignedNote, stamps: &[Timestamp], log: Option<&TrustedLog>) -> CheckedNote {
