@@ -16,10 +16,11 @@ use trialseal_core::{
 };
 
 use crate::{
+    account_record::account_record,
     chain::{Chain, ReadLog},
     refusal::Refusal,
     seal::Admitted,
-    state::{AccountChange, Accounts, Fingerprint},
+    state::{AccountChange, AccountError, AccountRecord, Accounts, Author, Fingerprint},
     stored::{SaltedText, StoredEntry, Submitted},
 };
 
@@ -110,8 +111,8 @@ impl Admission<'_> {
         if !violations.is_empty() {
             return Err(Refusal::Invalid(violations));
         }
-        self.check_register(&what)?;
-        let signer = self.check_signer(caller, &who)?;
+        let account = self.account_record(&what, &who)?;
+        let signer = self.check_signer(caller, &who, account.as_ref())?;
         self.check_not_after(text.not_after)?;
         let verified = submission::verify_parsed(note_text, &signed, text, &signer.key)
             .map_err(|error| Refusal::field("submission.note", error.to_string()))?;
@@ -127,6 +128,7 @@ impl Admission<'_> {
             register: what.register,
             class: what.class,
             event: what.event,
+            aliases: what.trial.map(|trial| trial.aliases).unwrap_or_default(),
             what: (what_text, leaves.0),
             who: (who_text, leaves.1),
             why: (why_text, leaves.2),
@@ -136,7 +138,7 @@ impl Admission<'_> {
             not_after: Some(not_after),
             key: Some(Box::new(signer.key)),
             accounts_version: self.accounts.version(),
-            account: None,
+            account,
             not_these: Vec::new(),
             closed_log: self.chain.is_closed(&log),
         })
@@ -152,7 +154,9 @@ impl Admission<'_> {
             why,
             idempotency_key,
         } = draft;
-        self.check_register(&what)?;
+        if what.register.accounts_of().is_some() {
+            return Err(Refusal::AccountsRegister(what.register));
+        }
         let admitted = self.compose(caller, &what, &why, idempotency_key)?;
         self.check_links(&what)?;
         Ok(admitted)
@@ -171,7 +175,10 @@ impl Admission<'_> {
         let mut idempotency_key = [0; 32];
         rand::rng().fill_bytes(&mut idempotency_key);
         let mut admitted = self.compose(operator, what, &Why::default(), idempotency_key)?;
-        admitted.account = Some(change);
+        admitted.account = Some(AccountRecord {
+            change,
+            by: Author::Operator,
+        });
         Ok(admitted)
     }
 
@@ -220,6 +227,11 @@ impl Admission<'_> {
             key: None,
             accounts_version: self.accounts.version(),
             account: None,
+            aliases: what
+                .trial
+                .as_ref()
+                .map(|trial| trial.aliases.clone())
+                .unwrap_or_default(),
             not_these: Vec::new(),
             closed_log: false,
         })
@@ -264,15 +276,28 @@ impl Admission<'_> {
         }
     }
 
-    fn check_register(&self, what: &What) -> Result<(), Refusal> {
-        if what.register.accounts_of().is_some() {
-            return Err(Refusal::OperatorsRegister(what.register.clone()));
+    /// The change that a signed record of an organisation's accounts makes, which is its own.
+    fn account_record(&self, what: &What, who: &Who) -> Result<Option<AccountRecord>, Refusal> {
+        let Some(organization) = what.register.accounts_of() else {
+            return Ok(None);
+        };
+        if *organization != who.organization {
+            return Err(Refusal::AccountsRegister(what.register.clone()));
         }
-        Ok(())
+        match account_record(what, who) {
+            Ok(Some(record)) => Ok(Some(record)),
+            Ok(None) => Err(Refusal::AccountsRegister(what.register.clone())),
+            Err(problem) => Err(Refusal::field("what.account", problem)),
+        }
     }
 
     /// The signer must be the account's member, with a key that is enrolled for it.
-    fn check_signer(&self, caller: &Caller, who: &Who) -> Result<Signer, Refusal> {
+    fn check_signer(
+        &self,
+        caller: &Caller,
+        who: &Who,
+        account: Option<&AccountRecord>,
+    ) -> Result<Signer, Refusal> {
         let refused = |problem: String| Err(Refusal::KeyNotEnrolled(problem));
         let Some(signer) = who.signer.clone() else {
             return Err(Refusal::field(
@@ -295,7 +320,8 @@ impl Admission<'_> {
         };
         let Some(enrolled) = self.accounts.key(&who.organization, &who.member, &signer.key) else {
             return refused(format!(
-                "the key that signed is not enrolled for {}/{}; ask the notary's operator to add it",
+                "the key that signed is not enrolled for {}/{}; ask an administrator of {0} or the notary's operator \
+                 to add it",
                 who.organization, who.member
             ));
         };
@@ -305,6 +331,17 @@ impl Admission<'_> {
                 enrolled.record, enrolled.index
             );
             return Err(Refusal::field("who.enrolment", problem));
+        }
+        let confirms = matches!(
+            account,
+            Some(AccountRecord {
+                change: AccountChange::KeyConfirmed { .. },
+                ..
+            })
+        );
+        if !enrolled.state.is_usable() && !confirms {
+            let (organization, member) = (who.organization.clone(), who.member.clone());
+            return Err(AccountError::KeyUnconfirmed(organization, member).into());
         }
         if signer.kind.as_str() != member.kind.as_str() {
             let problem = format!("the member is enrolled as a {}", member.kind.as_str());

@@ -21,7 +21,7 @@ use crate::{
 /// The kind and version of the object.
 pub const CARRIED: Envelope = Envelope {
     magic: *b"TSCARRY\0",
-    version: 1,
+    version: 2,
 };
 
 /// What a log continues.

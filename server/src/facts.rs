@@ -7,10 +7,11 @@ use trialseal_core::{
     record::{FieldViolation, What, When, Who},
     submission::SubmissionText,
     time::Instant,
+    vocabulary::{Class, Event},
 };
 
 use crate::{
-    account_record::account_change,
+    account_record::account_record,
     state::{DRAFT_REMEMBERED_MS, Fingerprint, RecordFacts},
     stored::{StoredRecord, Submitted},
 };
@@ -40,15 +41,20 @@ impl FactsError {
 pub fn facts_of(stored: &StoredRecord) -> Result<RecordFacts, FactsError> {
     let when = When::parse(&stored.when.text).map_err(|all| FactsError::violations("when", &all))?;
     let who = Who::parse(&stored.who.text).map_err(|all| FactsError::violations("who", &all))?;
-    let account = if when.register.accounts_of().is_some() {
+    // Reading `what` costs more than all the rest, and few records change anything by it.
+    let registers = (when.class, when.event) == (Class::Trial, Event::Registered);
+    let what = if registers || when.register.accounts_of().is_some() {
         let what = What::parse(&stored.what.text).map_err(|all| FactsError::violations("what", &all))?;
-        account_change(&what).map_err(|problem| FactsError {
-            part: "what",
-            problem,
-        })?
+        Some(what)
     } else {
         None
     };
+    let account = what.as_ref().map_or(Ok(None), |what| account_record(what, &who));
+    let account = account.map_err(|problem| FactsError {
+        part: "what",
+        problem,
+    })?;
+    let aliases = what.and_then(|what| what.trial).map(|trial| trial.aliases);
     let (key, not_after) = submission_of(stored, when.received_at)?;
     let organization = who.organization;
     Ok(RecordFacts {
@@ -63,6 +69,7 @@ pub fn facts_of(stored: &StoredRecord) -> Result<RecordFacts, FactsError> {
         organization,
         not_after,
         account,
+        aliases: aliases.unwrap_or_default(),
     })
 }
 
@@ -95,6 +102,6 @@ impl RecordFacts {
     pub fn owner(&self) -> &OrganizationId {
         self.account
             .as_ref()
-            .map_or(&self.organization, |change| change.organization())
+            .map_or(&self.organization, |account| account.change.organization())
     }
 }

@@ -39,7 +39,7 @@ use crate::{
 /// Snapshots of the state.
 pub const SNAPSHOT: Envelope = Envelope {
     magic: *b"TSSTATE\0",
-    version: 1,
+    version: 2,
 };
 /// Objects of remembered submissions.
 pub const GENERATION: Envelope = Envelope {

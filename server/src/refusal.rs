@@ -25,9 +25,12 @@ pub enum Refusal {
     /// The register belongs to another organisation.
     #[error("register {0} was opened by another organisation; nothing is on record")]
     NotYourRegister(RegisterName),
-    /// Accounts are changed by the operator only.
-    #[error("register {0} holds accounts, which the notary's operator keeps; use a trial's register")]
-    OperatorsRegister(RegisterName),
+    /// Accounts are changed by the operator and by signed records of the organisation's administrators.
+    #[error(
+        "register {0} holds accounts, which the organisation's administrators and the notary's operator keep: \
+         only signed enrolments, confirmations and revocations stand there; use a trial's register"
+    )]
+    AccountsRegister(RegisterName),
     /// The signer is not who the account says, or its key is not enrolled.
     #[error("{0}")]
     KeyNotEnrolled(String),
@@ -49,7 +52,7 @@ pub enum Refusal {
         /// Its id.
         record: RecordId,
     },
-    /// The operator's change does not fit the accounts in force.
+    /// A change does not fit the accounts in force, or is not for who made it.
     #[error("{0}")]
     Account(#[from] AccountError),
     /// The organisation sends more than it may.
@@ -133,11 +136,16 @@ impl Refusal {
             Self::TokenExpired(_) => "TOKEN_EXPIRED",
             Self::TokenRevoked => "TOKEN_REVOKED",
             Self::NotYourRegister(_) => "NOT_YOUR_REGISTER",
-            Self::OperatorsRegister(_) => "OPERATORS_REGISTER",
+            Self::AccountsRegister(_) => "OPERATORS_REGISTER",
             Self::KeyNotEnrolled(_) => "KEY_NOT_ENROLLED",
             Self::Invalid(_) => "INVALID_SUBMISSION",
             Self::SubmissionExpired(_) => "SUBMISSION_EXPIRED",
             Self::IdempotencyConflict { .. } => "IDEMPOTENCY_CONFLICT",
+            Self::Account(AccountError::KeyUnconfirmed(..)) => "KEY_UNCONFIRMED",
+            Self::Account(AccountError::NotAdministrator(..) | AccountError::OperatorsAlone) => {
+                "NOT_ADMINISTRATOR"
+            }
+            Self::Account(AccountError::KeepsItsOwn(_)) => "KEEPS_ITS_OWN_ACCOUNTS",
             Self::Account(_) => "ACCOUNT",
             Self::Limit(limits::Refusal::TooLarge { .. } | limits::Refusal::TooMany { .. }) => "TOO_LARGE",
             Self::Limit(limits::Refusal::Rate { .. }) => "RATE_LIMIT",

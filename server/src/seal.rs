@@ -11,7 +11,7 @@ use trialseal_core::{
     checkpoint::{Checkpoint, Origin},
     entry::{Statement, record_entry, record_leaf_hash},
     hash::{Hash, RecordId, Salt},
-    identifiers::{MemberId, OrganizationId, RegisterName},
+    identifiers::{MemberId, OrganizationId, RegisterName, TrialId},
     index::{LogIndex, LogSize},
     merkle::{ProofError, compact_range::CompactRange, range_proof::RangeTree},
     note::VerifierKey,
@@ -24,8 +24,8 @@ use crate::{
     chain::Place,
     refusal::Refusal,
     state::{
-        AccountChange, Completed, DRAFT_REMEMBERED_MS, Fingerprint, FullPage, NextLog, REGISTERS_MAX,
-        RecordFacts, RememberedLimits, State, read_lock,
+        ALIASES_MAX, AccountRecord, Completed, DRAFT_REMEMBERED_MS, Fingerprint, FullPage, NextLog,
+        REGISTERS_MAX, RecordFacts, RememberedLimits, State, read_lock,
     },
     stored::{BatchBuilder, SaltedText, StoredBatch, StoredEntry, StoredRecord, Submitted},
 };
@@ -65,8 +65,10 @@ pub struct Admitted {
     pub key: Option<Box<VerifierKey>>,
     /// Which accounts admission judged by.
     pub accounts_version: u64,
-    /// The change of the accounts that it makes, from the operator only.
-    pub account: Option<AccountChange>,
+    /// The change of the accounts that it makes.
+    pub account: Option<AccountRecord>,
+    /// The other ids under which it registers its trial.
+    pub aliases: Vec<TrialId>,
     /// Records that share the fingerprint and were found to be something else.
     pub not_these: Vec<Place>,
     /// It is signed for a closed log of this notary: it can only be on record already.
@@ -287,8 +289,8 @@ impl Open<'_> {
         if let Some(not_after) = admitted.not_after.filter(|not_after| *not_after < self.time) {
             return Err(Refusal::SubmissionExpired(not_after));
         }
-        if let Some(change) = &admitted.account {
-            return state.accounts().check(change).map_err(Refusal::from);
+        if let Some(account) = &admitted.account {
+            return state.accounts().check(account, self.time).map_err(Refusal::from);
         }
         if admitted.accounts_version != state.accounts().version() {
             let accounts = state.accounts();
@@ -298,12 +300,22 @@ impl Open<'_> {
             if let Some(key) = &admitted.key {
                 accounts
                     .key(&admitted.organization, &admitted.member, key)
+                    .filter(|enrolled| enrolled.state.is_usable())
                     .ok_or_else(|| {
                         Refusal::KeyNotEnrolled("the key is no longer enrolled for this member".to_owned())
                     })?;
             }
         }
         let registers = read_lock(state.registers());
+        if registers
+            .claims()
+            .count_with(&admitted.register, &admitted.aliases)
+            > ALIASES_MAX
+        {
+            let problem =
+                format!("a register may claim {ALIASES_MAX} other ids, and has too many with these");
+            return Err(Refusal::field("what.trial.aliases", problem));
+        }
         match registers.head(&admitted.register) {
             Some(head) if head.owner == admitted.organization => Ok(()),
             Some(_) => Err(Refusal::NotYourRegister(admitted.register.clone())),
@@ -365,6 +377,7 @@ impl Open<'_> {
                 .not_after
                 .unwrap_or_else(|| self.time.plus_millis(DRAFT_REMEMBERED_MS)),
             account: admitted.account,
+            aliases: admitted.aliases,
         };
         let completed = self.sealer.state.apply(&facts);
         self.add(PublicEntry::Record(record), record_leaf_hash(&record), completed);

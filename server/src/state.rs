@@ -9,7 +9,7 @@ use trialseal_core::{
     checkpoint::Origin,
     entry::{LogKeys, Statement},
     hash::RecordId,
-    identifiers::{OrganizationId, RegisterName},
+    identifiers::{OrganizationId, RegisterName, TrialId},
     index::{LogIndex, LogSize, Sequence},
     merkle::{builder, leaf_hash},
     time::Instant,
@@ -17,10 +17,15 @@ use trialseal_core::{
 };
 
 mod accounts;
+mod claims;
 mod registers;
 mod remembered;
 
-pub use accounts::{AccountChange, AccountError, Accounts, EnrolledKey, Member, MemberKind, Token};
+pub use accounts::{
+    AccountChange, AccountError, AccountRecord, Accounts, Author, EnrolledKey, KeyState, Member, MemberKind,
+    Organization, Token,
+};
+pub use claims::{ALIASES_MAX, Claims};
 pub use registers::{FullPage, PAGE, REGISTERS_MAX, ROW_BYTES, RegisterHead, Registers, Row};
 pub use remembered::{Fingerprint, GENERATION, Remembered, RememberedFull, RememberedLimits};
 
@@ -59,7 +64,9 @@ pub struct RecordFacts {
     /// Until when the submission is remembered.
     pub not_after: Instant,
     /// The change of the accounts that it is, if it is one.
-    pub account: Option<AccountChange>,
+    pub account: Option<AccountRecord>,
+    /// The other ids under which it registers its trial.
+    pub aliases: Vec<TrialId>,
 }
 
 impl RecordFacts {
@@ -269,15 +276,20 @@ impl State {
         let index = facts.index;
         let place = self.place(index);
         self.last_time = self.last_time.max(facts.received_at);
-        let page = write_lock(&self.registers).append(
+        let mut registers = write_lock(&self.registers);
+        let page = registers.append(
             &facts.register,
             facts.owner(),
             facts.sequence,
             facts.record,
             facts.row(place),
         );
-        if let Some(change) = &facts.account {
-            Arc::make_mut(&mut self.accounts).apply(index, facts.record, change);
+        if !facts.aliases.is_empty() {
+            registers.claim(&facts.register, &facts.aliases);
+        }
+        drop(registers);
+        if let Some(account) = &facts.account {
+            Arc::make_mut(&mut self.accounts).apply(index, facts.record, account);
         }
         self.remembered
             .insert(place, &facts.organization, facts.fingerprint, facts.not_after);

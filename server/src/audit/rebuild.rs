@@ -8,7 +8,7 @@ use trialseal_core::{
     checkpoint::{Checkpoint, Origin},
     entry::Statement,
     hash::{Hash, sha256},
-    identifiers::{MemberId, OrganizationId},
+    identifiers::MemberId,
     index::{LogIndex, LogSize},
     merkle::compact_range::CompactRange,
     note::VerifierKey,
@@ -150,7 +150,7 @@ impl<'a> Rebuild<'a> {
 
     /// A record's place among those before it, and the authority of who put it there.
     fn judge(&self, record: &Record, index: u64) -> Result<(), String> {
-        let Record { facts, when, who } = record;
+        let Record { facts, when, .. } = record;
         if index == 0 {
             return Err("the first entry of a log is its statement open".to_owned());
         }
@@ -188,25 +188,42 @@ impl<'a> Rebuild<'a> {
                 when.register
             ));
         }
+        self.judge_accounts(record)
+    }
+
+    /// Who put the record there must have had the right to by the accounts at its place.
+    fn judge_accounts(&self, record: &Record) -> Result<(), String> {
+        let Record { facts, when, who } = record;
         let accounts = self.state.accounts();
-        if when.register.accounts_of().is_some() {
-            let by_operator = who.organization.as_str() == OrganizationId::NOTARY
-                && who.member.as_str() == MemberId::OPERATOR
-                && who.signer.is_none();
-            if !by_operator {
-                return Err(format!("register {} is the operator's alone", when.register));
-            }
-            return match &facts.account {
-                Some(change) => accounts.check(change).map_err(|error| error.to_string()),
-                None => Ok(()),
-            };
-        }
         let (organization, name) = (&who.organization, who.key_name());
+        if let Some(owner) = when.register.accounts_of() {
+            let by_operator =
+                organization.is_notary() && who.member.as_str() == MemberId::OPERATOR && who.signer.is_none();
+            if !by_operator && (organization != owner || who.signer.is_none() || facts.account.is_none()) {
+                return Err(format!(
+                    "register {} is for the operator and signed changes by {owner} alone",
+                    when.register
+                ));
+            }
+            if let Some(account) = &facts.account {
+                accounts
+                    .check(account, when.received_at)
+                    .map_err(|error| error.to_string())?;
+            }
+            if by_operator {
+                return Ok(());
+            }
+        }
         let member = accounts.member(organization, &who.member);
         let member = member.ok_or_else(|| format!("member {name} was not in force"))?;
         let Some(signer) = &who.signer else { return Ok(()) };
         let enrolled = accounts.key(organization, &who.member, &signer.key);
         let enrolled = enrolled.ok_or_else(|| format!("the key that signed was not enrolled for {name}"))?;
+        if !enrolled.state.is_usable() && facts.account.is_none() {
+            return Err(format!(
+                "the key that signed had not confirmed its enrolment for {name}"
+            ));
+        }
         if (enrolled.index, enrolled.record) != (signer.enrolment.index, signer.enrolment.record) {
             return Err(format!(
                 "the key that signed was enrolled at index {}",

@@ -33,12 +33,22 @@ pub(crate) struct Place {
 /// Organisations.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Organization {
-    /// Enrol an organisation. Example: trialseal-server organization add acme
+    /// Enrol an organisation. Example: trialseal-server organization add acme --kind sponsor
     Add {
         #[command(flatten)]
         place: Place,
         /// A pseudonymous id of a-z, 0-9 and -.
         organization: String,
+        /// sponsor, cro, site, ethics-board, authority, dsmb, laboratory, vendor or other. Only members of
+        /// an ethics board, an authority or a dsmb can have these roles, and no others.
+        #[arg(long, default_value = "other")]
+        kind: String,
+        /// How you checked who it is: self-asserted, operator-checked or certificate.
+        #[arg(long, default_value = "self-asserted")]
+        grade: String,
+        /// What others know it by, e.g. lei:5493001KJTIIGC8Y1R12; again for more.
+        #[arg(long = "identifier", value_name = "SCHEME:VALUE")]
+        identifiers: Vec<String>,
     },
 }
 
@@ -60,7 +70,7 @@ pub(crate) enum Member {
         #[arg(long, value_name = "VKEY")]
         key: Option<String>,
     },
-    /// Revoke a member, with its keys and tokens, from now on.
+    /// Revoke a member, with its keys and tokens, from now on; or one key of it.
     Revoke {
         #[command(flatten)]
         place: Place,
@@ -68,6 +78,9 @@ pub(crate) enum Member {
         organization: String,
         /// The member's id.
         member: String,
+        /// Only this key.
+        #[arg(long, value_name = "VKEY")]
+        key: Option<String>,
     },
 }
 
@@ -106,10 +119,19 @@ pub(crate) enum Token {
 
 impl Organization {
     pub(crate) async fn run(self) -> Result<(), CommandError> {
-        let Self::Add { place, organization } = self;
+        let Self::Add {
+            place,
+            organization,
+            kind,
+            grade,
+            identifiers,
+        } = self;
         let mut operator = place.connect().await?;
         let request = v1::AddOrganizationRequest {
             organization: organization.clone(),
+            kind,
+            grade,
+            identifiers,
         };
         let change = operator.add_organization(request).await.map_err(refused)?;
         recorded(
@@ -150,6 +172,23 @@ impl Member {
                 place,
                 organization,
                 member,
+                key: Some(key),
+            } => {
+                let mut operator = place.connect().await?;
+                let name = format!("{organization}/{member}");
+                let request = v1::RevokeKeyRequest {
+                    organization,
+                    member,
+                    key,
+                };
+                let change = operator.revoke_key(request).await.map_err(refused)?;
+                recorded(&format!("a key of {name} is revoked"), &change.into_inner())
+            }
+            Self::Revoke {
+                place,
+                organization,
+                member,
+                key: None,
             } => {
                 let mut operator = place.connect().await?;
                 let name = format!("{organization}/{member}");

@@ -42,6 +42,9 @@ pub(crate) struct Init {
     /// The first organisation, a pseudonymous id of a-z, 0-9 and -.
     #[arg(long, value_name = "ID")]
     organization: String,
+    /// What it is: sponsor, cro, site, ethics-board, authority, dsmb, laboratory, vendor or other.
+    #[arg(long, value_name = "KIND", default_value = "other")]
+    organization_kind: String,
     /// Its first member, a pseudonymous id of a-z, 0-9 and -.
     #[arg(long, value_name = "ID")]
     member: String,
@@ -148,6 +151,8 @@ impl Init {
         let refused = |status: tonic::Status| CommandError::Refused(status.message().to_owned());
         let organization = v1::AddOrganizationRequest {
             organization: self.organization.clone(),
+            kind: self.organization_kind.clone(),
+            ..v1::AddOrganizationRequest::default()
         };
         operator
             .add_organization(tonic::Request::new(organization))

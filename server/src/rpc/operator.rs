@@ -1,14 +1,16 @@
 //! Service `Operator`: accounts, over the local socket only.
 
-use std::sync::Arc;
+use std::{str::FromStr, sync::Arc};
 
 use prost::bytes::Bytes;
 use tonic::{Request, Response, Status};
 use trialseal_core::{
     hash::Hash,
-    identifiers::{MemberId, OrganizationId},
+    identifiers::{MemberId, OrganizationId, PublicIdentifier},
     note::VerifierKey,
+    record::IdentityGrade,
     time::Instant,
+    vocabulary::{OrganizationKind, UnknownCode},
 };
 use trialseal_proto::v1::{self, operator_server::Operator};
 
@@ -39,9 +41,13 @@ impl Operator for OperatorService {
     ) -> Result<Response<v1::AccountChange>, Status> {
         let request = request.into_inner();
         answer(async {
-            let organization = organization(&request.organization)?;
-            self.change(AccountChange::OrganizationRegistered { organization })
-                .await
+            let change = AccountChange::OrganizationRegistered {
+                organization: organization(&request.organization)?,
+                kind: code("kind", &request.kind, OrganizationKind::Other)?,
+                grade: code("grade", &request.grade, IdentityGrade::SelfAsserted)?,
+                identifiers: identifiers(&request.identifiers)?,
+            };
+            self.change(change).await
         })
         .await
     }
@@ -64,6 +70,25 @@ impl Operator for OperatorService {
             let member = member(&request.member)?;
             self.change(AccountChange::MemberRevoked { organization, member })
                 .await
+        })
+        .await
+    }
+
+    async fn revoke_key(
+        &self,
+        request: Request<v1::RevokeKeyRequest>,
+    ) -> Result<Response<v1::AccountChange>, Status> {
+        let request = request.into_inner();
+        answer(async {
+            let organization = organization(&request.organization)?;
+            let member = member(&request.member)?;
+            let key = key(&organization, &member, &request.key)?;
+            self.change(AccountChange::KeyRevoked {
+                organization,
+                member,
+                key,
+            })
+            .await
         })
         .await
     }
@@ -121,7 +146,7 @@ impl OperatorService {
         let member = member(&request.member)?;
         let key = match request.key.as_str() {
             "" => None,
-            text => Some(self.key(&organization, &member, text)?),
+            text => Some(key(&organization, &member, text)?),
         };
         let known = self.notary.accounts().member(&organization, &member).is_some();
         let mut last = None;
@@ -148,27 +173,6 @@ impl OperatorService {
             );
         }
         last.ok_or(Refusal::Internal)
-    }
-
-    fn key(
-        &self,
-        organization: &OrganizationId,
-        member: &MemberId,
-        text: &str,
-    ) -> Result<Box<VerifierKey>, Refusal> {
-        let refused = |problem: String| Refusal::field("key", problem);
-        let key = VerifierKey::parse(text).map_err(|error| refused(error.to_string()))?;
-        if key.key_type() != trialseal_core::note::KeyType::Ed25519 {
-            return Err(refused("must be an Ed25519 signature key (type 1)".to_owned()));
-        }
-        let name = format!("{organization}/{member}");
-        if key.name().as_str() != name {
-            return Err(refused(format!(
-                "is named {}; it must be named {name}",
-                key.name()
-            )));
-        }
-        Ok(Box::new(key))
     }
 
     async fn change(&self, change: AccountChange) -> Result<v1::AccountChange, Refusal> {
@@ -226,4 +230,43 @@ fn member(text: &str) -> Result<MemberId, Refusal> {
 
 fn token(bytes: &[u8]) -> Result<Hash, Refusal> {
     Hash::from_slice(bytes).map_err(|_| Refusal::field("token_sha256", "must be 32 bytes"))
+}
+
+fn key(organization: &OrganizationId, member: &MemberId, text: &str) -> Result<Box<VerifierKey>, Refusal> {
+    let refused = |problem: String| Refusal::field("key", problem);
+    let key = VerifierKey::parse(text).map_err(|error| refused(error.to_string()))?;
+    if key.key_type() != trialseal_core::note::KeyType::Ed25519 {
+        return Err(refused("must be an Ed25519 signature key (type 1)".to_owned()));
+    }
+    let name = format!("{organization}/{member}");
+    if key.name().as_str() != name {
+        return Err(refused(format!(
+            "is named {}; it must be named {name}",
+            key.name()
+        )));
+    }
+    Ok(Box::new(key))
+}
+
+/// A code of a closed list, or what an empty text stands for.
+fn code<T: FromStr<Err = UnknownCode>>(field: &str, text: &str, empty: T) -> Result<T, Refusal> {
+    match text {
+        "" => Ok(empty),
+        text => text
+            .parse()
+            .map_err(|error: UnknownCode| Refusal::field(field, error.to_string())),
+    }
+}
+
+fn identifiers(texts: &[String]) -> Result<Vec<PublicIdentifier>, Refusal> {
+    texts
+        .iter()
+        .map(|text| match PublicIdentifier::parse(text) {
+            Ok(identifier) if identifier.is_of_person() => {
+                Err(Refusal::field("identifiers", format!("{text} names a person")))
+            }
+            Ok(identifier) => Ok(identifier),
+            Err(error) => Err(Refusal::field("identifiers", error.to_string())),
+        })
+        .collect()
 }

@@ -6,7 +6,7 @@ use prost::Message as _;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-use crate::refusal::Refusal;
+use crate::{refusal::Refusal, state::AccountError};
 
 /// The domain of every `ErrorInfo`.
 pub const DOMAIN: &str = "trialseal";
@@ -18,9 +18,15 @@ const MESSAGE_BYTES_MAX: usize = 1_024;
 fn code(refusal: &Refusal) -> Code {
     match refusal {
         Refusal::TokenUnknown | Refusal::TokenExpired(_) | Refusal::TokenRevoked => Code::Unauthenticated,
-        Refusal::NotYourRegister(_) | Refusal::OperatorsRegister(_) | Refusal::KeyNotEnrolled(_) => {
-            Code::PermissionDenied
-        }
+        Refusal::NotYourRegister(_)
+        | Refusal::AccountsRegister(_)
+        | Refusal::KeyNotEnrolled(_)
+        | Refusal::Account(
+            AccountError::KeyUnconfirmed(..)
+            | AccountError::NotAdministrator(..)
+            | AccountError::OperatorsAlone
+            | AccountError::KeepsItsOwn(_),
+        ) => Code::PermissionDenied,
         Refusal::Invalid(_) | Refusal::SubmissionExpired(_) | Refusal::BadRequest(_) => Code::InvalidArgument,
         Refusal::IdempotencyConflict { .. } => Code::AlreadyExists,
         Refusal::Account(_) | Refusal::LogClosed { .. } => Code::FailedPrecondition,

@@ -1,17 +1,28 @@
 //! Organisations, members, keys and tokens in force: a fold of the records in the
 //! registers `org:<id>`.
+//!
+//! The operator enrols an organisation and its first members. A person whose key the operator
+//! enrolled is an administrator of the organisation. Once one of them has signed there, the
+//! organisation keeps its accounts itself, and the operator may only revoke.
 
 use std::collections::HashMap;
 
 use trialseal_core::{
     hash::{Hash, RecordId},
-    identifiers::{MemberId, OrganizationId},
+    identifiers::{MemberId, OrganizationId, PublicIdentifier},
     index::LogIndex,
     note::VerifierKey,
+    record::{Enrolment, IdentityGrade},
     time::Instant,
+    vocabulary::OrganizationKind,
 };
 
-use crate::codec::{Malformed, Reader, Writer};
+mod change;
+mod encoded;
+
+pub use change::{AccountChange, AccountError, AccountRecord, Author};
+
+use crate::codec::Malformed;
 
 /// Person or system: a system may only mean `execution`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,103 +56,30 @@ impl std::str::FromStr for MemberKind {
     }
 }
 
-/// One change of the accounts, effective at its log index.
-#[derive(Debug, Clone)]
-pub enum AccountChange {
-    /// Enrols an organisation.
-    OrganizationRegistered {
-        /// Its id.
-        organization: OrganizationId,
-    },
-    /// Enrols a member.
-    MemberRegistered {
-        /// Its organisation.
-        organization: OrganizationId,
-        /// Its id.
-        member: MemberId,
-        /// Person or system.
-        kind: MemberKind,
-    },
-    /// Revokes a member with its keys and tokens.
-    MemberRevoked {
-        /// Its organisation.
-        organization: OrganizationId,
-        /// Its id.
-        member: MemberId,
-    },
-    /// Enrols a key.
-    KeyRegistered {
-        /// The member's organisation.
-        organization: OrganizationId,
-        /// The member.
-        member: MemberId,
-        /// The key, named `<organization>/<member>`.
-        key: Box<VerifierKey>,
-    },
-    /// Registers a token by its SHA-256.
-    TokenRegistered {
-        /// The member's organisation.
-        organization: OrganizationId,
-        /// The member.
-        member: MemberId,
-        /// SHA-256 of the 32 random bytes.
-        token: Hash,
-        /// Refused from then on.
-        expires: Instant,
-    },
-    /// Revokes a token.
-    TokenRevoked {
-        /// The organisation whose register holds the record.
-        organization: OrganizationId,
-        /// Whose token it is.
-        member: MemberId,
-        /// SHA-256 of the 32 random bytes.
-        token: Hash,
-    },
+/// How far a key has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyState {
+    /// Enrolled by an administrator. It may sign nothing but the confirmation of its enrolment.
+    Pending,
+    /// Enrolled by the operator, and not used in `org:<id>` yet.
+    Enrolled,
+    /// It has signed in `org:<id>` itself, so whoever enrolled it did not make it up.
+    Confirmed,
+    /// No longer in force.
+    Revoked,
 }
 
-impl AccountChange {
-    /// The organisation whose register holds the change.
+impl KeyState {
+    const ALL: [Self; 4] = [Self::Pending, Self::Enrolled, Self::Confirmed, Self::Revoked];
+
+    /// Whether records signed with it are taken.
     #[must_use]
-    pub fn organization(&self) -> &OrganizationId {
-        match self {
-            Self::OrganizationRegistered { organization }
-            | Self::MemberRegistered { organization, .. }
-            | Self::MemberRevoked { organization, .. }
-            | Self::KeyRegistered { organization, .. }
-            | Self::TokenRegistered { organization, .. }
-            | Self::TokenRevoked { organization, .. } => organization,
-        }
+    pub fn is_usable(self) -> bool {
+        matches!(self, Self::Enrolled | Self::Confirmed)
     }
 }
 
-/// Why a change of the accounts is refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum AccountError {
-    /// It is enrolled already.
-    #[error("organisation {0} is enrolled already")]
-    OrganizationExists(OrganizationId),
-    /// It is not enrolled.
-    #[error("organisation {0} is not enrolled")]
-    UnknownOrganization(OrganizationId),
-    /// It is enrolled, or was and is revoked; ids are not used twice.
-    #[error("member {0}/{1} is on record already; ids are not used twice")]
-    MemberExists(OrganizationId, MemberId),
-    /// It is not enrolled, or revoked.
-    #[error("member {0}/{1} is not enrolled or was revoked")]
-    UnknownMember(OrganizationId, MemberId),
-    /// The key stands for somebody already.
-    #[error("this key is enrolled already")]
-    KeyExists,
-    /// The token is on record already.
-    #[error("this token is on record already")]
-    TokenExists,
-    /// No such token in force.
-    #[error("no such token of organisation {0} is in force")]
-    UnknownToken(OrganizationId),
-}
-
-/// A key in force, and the record that enrolled it.
+/// A key, and the record that enrolled it.
 #[derive(Debug, Clone)]
 pub struct EnrolledKey {
     /// The key.
@@ -150,6 +88,8 @@ pub struct EnrolledKey {
     pub index: LogIndex,
     /// The enrolment's record.
     pub record: RecordId,
+    /// How far it has come.
+    pub state: KeyState,
 }
 
 /// A member.
@@ -159,8 +99,25 @@ pub struct Member {
     pub kind: MemberKind,
     /// No longer in force.
     pub revoked: bool,
+    /// A person whose key the operator enrolled.
+    pub administrator: bool,
     /// Keys, in the order of their enrolment.
     pub keys: Vec<EnrolledKey>,
+}
+
+/// An organisation.
+#[derive(Debug, Clone)]
+pub struct Organization {
+    /// What it is.
+    pub kind: OrganizationKind,
+    /// How its identity was checked.
+    pub grade: IdentityGrade,
+    /// What others know it by.
+    pub identifiers: Vec<PublicIdentifier>,
+    /// The record that enrolled it.
+    pub enrolment: Enrolment,
+    /// Its members, in force or not.
+    pub members: HashMap<MemberId, Member>,
 }
 
 /// A token.
@@ -179,7 +136,7 @@ pub struct Token {
 /// All accounts. Small, and changed seldom: shared as a whole by whoever admits.
 #[derive(Debug, Clone, Default)]
 pub struct Accounts {
-    organizations: HashMap<OrganizationId, HashMap<MemberId, Member>>,
+    organizations: HashMap<OrganizationId, Organization>,
     tokens: HashMap<Hash, Token>,
     /// Every key ever enrolled by its vkey, parsed once.
     keys: HashMap<String, VerifierKey>,
@@ -205,16 +162,36 @@ impl Accounts {
         self.tokens.get(sha256)
     }
 
+    /// An organisation.
+    #[must_use]
+    pub fn organization(&self, organization: &OrganizationId) -> Option<&Organization> {
+        self.organizations.get(organization)
+    }
+
+    /// All organisations, in no order.
+    pub fn organizations(&self) -> impl Iterator<Item = (&OrganizationId, &Organization)> {
+        self.organizations.iter()
+    }
+
+    /// What an organisation is.
+    #[must_use]
+    pub fn kind_of(&self, organization: &OrganizationId) -> Option<OrganizationKind> {
+        self.organizations
+            .get(organization)
+            .map(|organization| organization.kind)
+    }
+
     /// A member in force.
     #[must_use]
     pub fn member(&self, organization: &OrganizationId, member: &MemberId) -> Option<&Member> {
         self.organizations
             .get(organization)?
+            .members
             .get(member)
             .filter(|member| !member.revoked)
     }
 
-    /// A key of a member in force.
+    /// A key of a member in force, which may be pending.
     #[must_use]
     pub fn key(
         &self,
@@ -226,6 +203,7 @@ impl Accounts {
             .keys
             .iter()
             .find(|enrolled| enrolled.key == *key)
+            .filter(|enrolled| enrolled.state != KeyState::Revoked)
     }
 
     /// A key that was ever enrolled, by its exact vkey. Says nothing about whose it is, nor
@@ -235,13 +213,80 @@ impl Accounts {
         self.keys.get(vkey)
     }
 
-    /// Whether a change may be made now.
+    /// Whether an organisation keeps its accounts itself: an administrator of it has signed
+    /// there, and can still do so. Otherwise the operator helps.
+    #[must_use]
+    pub fn keeps_its_own(&self, organization: &OrganizationId, now: Instant) -> bool {
+        let Some(found) = self.organizations.get(organization) else {
+            return false;
+        };
+        found.members.iter().any(|(id, member)| {
+            member.administrator
+                && !member.revoked
+                && member.keys.iter().any(|key| key.state == KeyState::Confirmed)
+                && self.tokens.values().any(|token| {
+                    token.member == *id
+                        && token.organization == *organization
+                        && !token.revoked
+                        && token.expires > now
+                })
+        })
+    }
+
+    /// Whether a change may be made at this time by who made it.
     ///
     /// # Errors
     /// Any [`AccountError`].
-    pub fn check(&self, change: &AccountChange) -> Result<(), AccountError> {
+    pub fn check(&self, record: &AccountRecord, now: Instant) -> Result<(), AccountError> {
+        let AccountRecord { change, by } = record;
         let organization = change.organization();
-        let Some(members) = self.organizations.get(organization) else {
+        match by {
+            Author::Operator => {
+                if !change.revokes() && self.keeps_its_own(organization, now) {
+                    return Err(match change {
+                        AccountChange::OrganizationRegistered { .. } => {
+                            AccountError::OrganizationExists(organization.clone())
+                        }
+                        _ => AccountError::KeepsItsOwn(organization.clone()),
+                    });
+                }
+            }
+            Author::Member { member, key } => self.check_signer(change, member, key)?,
+        }
+        self.check_change(change, by)
+    }
+
+    fn check_signer(
+        &self,
+        change: &AccountChange,
+        signer: &MemberId,
+        key: &VerifierKey,
+    ) -> Result<(), AccountError> {
+        let organization = change.organization();
+        let found = self
+            .member(organization, signer)
+            .ok_or_else(|| AccountError::UnknownMember(organization.clone(), signer.clone()))?;
+        let enrolled = self
+            .key(organization, signer, key)
+            .ok_or_else(|| AccountError::UnknownKey(organization.clone(), signer.clone()))?;
+        match change {
+            AccountChange::OrganizationRegistered { .. } => Err(AccountError::OperatorsAlone),
+            // Whose key it is, is checked with the change.
+            AccountChange::KeyConfirmed { .. } => Ok(()),
+            _ if !found.administrator => Err(AccountError::NotAdministrator(
+                organization.clone(),
+                signer.clone(),
+            )),
+            _ if !enrolled.state.is_usable() => {
+                Err(AccountError::KeyUnconfirmed(organization.clone(), signer.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_change(&self, change: &AccountChange, by: &Author) -> Result<(), AccountError> {
+        let organization = change.organization();
+        let Some(Organization { members, .. }) = self.organizations.get(organization) else {
             return match change {
                 AccountChange::OrganizationRegistered { .. } => Ok(()),
                 _ => Err(AccountError::UnknownOrganization(organization.clone())),
@@ -253,6 +298,7 @@ impl Accounts {
                 .filter(|found| !found.revoked)
                 .ok_or_else(|| AccountError::UnknownMember(organization.clone(), member.clone()))
         };
+        let unknown_key = |member: &MemberId| AccountError::UnknownKey(organization.clone(), member.clone());
         match change {
             AccountChange::OrganizationRegistered { .. } => {
                 Err(AccountError::OrganizationExists(organization.clone()))
@@ -264,14 +310,36 @@ impl Accounts {
             AccountChange::MemberRevoked { member, .. } => in_force(member).map(drop),
             AccountChange::KeyRegistered { member, key, .. } => {
                 in_force(member)?;
-                let taken = members
-                    .values()
-                    .flat_map(|member| &member.keys)
-                    .any(|old| old.key == **key);
-                if taken {
-                    Err(AccountError::KeyExists)
-                } else {
-                    Ok(())
+                let mut taken = members.values().flat_map(|member| &member.keys);
+                match taken.any(|old| old.key == **key) {
+                    true => Err(AccountError::KeyExists),
+                    false => Ok(()),
+                }
+            }
+            AccountChange::KeyRevoked { member, key, .. } => {
+                in_force(member)?;
+                let enrolled = self.key(organization, member, key);
+                enrolled.map(drop).ok_or_else(|| unknown_key(member))
+            }
+            AccountChange::KeyConfirmed {
+                member,
+                key,
+                enrolment,
+                ..
+            } => {
+                let enrolled = self.key(organization, member, key);
+                let enrolled = enrolled.ok_or_else(|| unknown_key(member))?;
+                let itself = matches!(by, Author::Member { member: signer, key: signed }
+                    if signer == member && signed == key);
+                if !itself || (enrolled.index, enrolled.record) != (enrolment.index, enrolment.record) {
+                    return Err(AccountError::NotThatKey(organization.clone(), member.clone()));
+                }
+                match enrolled.state {
+                    KeyState::Pending | KeyState::Enrolled => Ok(()),
+                    KeyState::Confirmed | KeyState::Revoked => Err(AccountError::KeyConfirmedBefore(
+                        organization.clone(),
+                        member.clone(),
+                    )),
                 }
             }
             AccountChange::TokenRegistered { member, token, .. } => {
@@ -294,38 +362,35 @@ impl Accounts {
     }
 
     /// Folds a change that [`Self::check`] accepted and that the log holds at `index`.
-    pub fn apply(&mut self, index: LogIndex, record: RecordId, change: &AccountChange) {
+    pub fn apply(&mut self, index: LogIndex, record: RecordId, account: &AccountRecord) {
         self.version = index.get() + 1;
-        let members = self
-            .organizations
-            .entry(change.organization().clone())
-            .or_default();
+        let AccountRecord { change, by } = account;
+        if let AccountChange::OrganizationRegistered {
+            organization,
+            kind,
+            grade,
+            identifiers,
+        } = change
+        {
+            let new = Organization {
+                kind: *kind,
+                grade: *grade,
+                identifiers: identifiers.clone(),
+                enrolment: Enrolment { index, record },
+                members: HashMap::new(),
+            };
+            self.organizations.entry(organization.clone()).or_insert(new);
+        }
+        if let Some(organization) = self.organizations.get_mut(change.organization()) {
+            organization.apply(Enrolment { index, record }, change, by);
+        }
         match change {
-            AccountChange::OrganizationRegistered { .. } => {}
-            AccountChange::MemberRegistered { member, kind, .. } => {
-                let new = Member {
-                    kind: *kind,
-                    revoked: false,
-                    keys: Vec::new(),
-                };
-                members.entry(member.clone()).or_insert(new);
+            AccountChange::KeyRegistered { key, .. } => {
+                self.keys.insert(key.to_string(), (**key).clone());
             }
             AccountChange::MemberRevoked { organization, member } => {
-                if let Some(member) = members.get_mut(member) {
-                    member.revoked = true;
-                }
                 for token in self.tokens.values_mut() {
                     token.revoked |= token.organization == *organization && token.member == *member;
-                }
-            }
-            AccountChange::KeyRegistered { member, key, .. } => {
-                self.keys.insert(key.to_string(), (**key).clone());
-                if let Some(member) = members.get_mut(member) {
-                    member.keys.push(EnrolledKey {
-                        key: (**key).clone(),
-                        index,
-                        record,
-                    });
                 }
             }
             AccountChange::TokenRegistered {
@@ -347,172 +412,61 @@ impl Accounts {
                     token.revoked = true;
                 }
             }
+            _ => {}
         }
-    }
-
-    /// Appends all accounts in the order of their ids.
-    pub fn encode(&self, writer: &mut Writer) {
-        writer.u64(self.version);
-        let mut organizations: Vec<_> = self.organizations.iter().collect();
-        organizations.sort_unstable_by_key(|(id, _)| *id);
-        writer.count(organizations.len());
-        for (id, members) in organizations {
-            writer.text(id.as_str());
-            let mut members: Vec<_> = members.iter().collect();
-            members.sort_unstable_by_key(|(id, _)| *id);
-            writer.count(members.len());
-            for (id, member) in members {
-                writer.text(id.as_str());
-                writer.text(member.kind.as_str());
-                writer.u8(u8::from(member.revoked));
-                writer.count(member.keys.len());
-                for key in &member.keys {
-                    writer.text(&key.key.to_string());
-                    writer.u64(key.index.get());
-                    writer.raw(key.record.hash().as_bytes());
-                }
-            }
-        }
-        let mut tokens: Vec<_> = self.tokens.iter().collect();
-        tokens.sort_unstable_by_key(|(hash, _)| *hash);
-        writer.count(tokens.len());
-        for (hash, token) in tokens {
-            writer.raw(hash.as_bytes());
-            writer.text(token.organization.as_str());
-            writer.text(token.member.as_str());
-            writer.i64(token.expires.as_millis());
-            writer.u8(u8::from(token.revoked));
-        }
-    }
-
-    /// Reads what [`Self::encode`] wrote.
-    ///
-    /// # Errors
-    /// [`Malformed`].
-    pub fn decode(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-        let mut accounts = Self {
-            version: reader.u64()?,
-            ..Self::default()
-        };
-        for _ in 0..reader.count()? {
-            let organization: OrganizationId = reader.text()?.parse().map_err(|_| Malformed)?;
-            let mut members = HashMap::new();
-            for _ in 0..reader.count()? {
-                let id: MemberId = reader.text()?.parse().map_err(|_| Malformed)?;
-                let member = decode_member(reader)?;
-                for enrolled in &member.keys {
-                    accounts
-                        .keys
-                        .insert(enrolled.key.to_string(), enrolled.key.clone());
-                }
-                members.insert(id, member);
-            }
-            accounts.organizations.insert(organization, members);
-        }
-        for _ in 0..reader.count()? {
-            let hash = Hash::from_bytes(reader.array()?);
-            let token = Token {
-                organization: reader.text()?.parse().map_err(|_| Malformed)?,
-                member: reader.text()?.parse().map_err(|_| Malformed)?,
-                expires: Instant::from_millis(reader.i64()?),
-                revoked: reader.u8()? != 0,
-            };
-            accounts.tokens.insert(hash, token);
-        }
-        Ok(accounts)
     }
 }
 
-fn decode_member(reader: &mut Reader<'_>) -> Result<Member, Malformed> {
-    let kind = reader.text()?.parse()?;
-    let revoked = reader.u8()? != 0;
-    let mut keys = Vec::new();
-    for _ in 0..reader.count()? {
-        keys.push(EnrolledKey {
-            key: reader.text()?.parse().map_err(|_| Malformed)?,
-            index: LogIndex::new(reader.u64()?).map_err(|_| Malformed)?,
-            record: RecordId::from_hash(Hash::from_bytes(reader.array()?)),
-        });
+impl Organization {
+    /// What changes among members and their keys.
+    fn apply(&mut self, enrolment: Enrolment, change: &AccountChange, by: &Author) {
+        // A key that signed here has confirmed its enrolment, which its record names.
+        if let Author::Member { member, key } = by {
+            self.set_key(member, key, KeyState::Confirmed);
+        }
+        match change {
+            AccountChange::MemberRegistered { member, kind, .. } => {
+                let new = Member {
+                    kind: *kind,
+                    revoked: false,
+                    administrator: false,
+                    keys: Vec::new(),
+                };
+                self.members.entry(member.clone()).or_insert(new);
+            }
+            AccountChange::MemberRevoked { member, .. } => {
+                if let Some(member) = self.members.get_mut(member) {
+                    member.revoked = true;
+                }
+            }
+            AccountChange::KeyRegistered { member, key, .. } => {
+                let Some(member) = self.members.get_mut(member) else {
+                    return;
+                };
+                let by_operator = matches!(by, Author::Operator);
+                member.administrator |= by_operator && member.kind == MemberKind::Person;
+                member.keys.push(EnrolledKey {
+                    key: (**key).clone(),
+                    index: enrolment.index,
+                    record: enrolment.record,
+                    state: match by_operator {
+                        true => KeyState::Enrolled,
+                        false => KeyState::Pending,
+                    },
+                });
+            }
+            AccountChange::KeyRevoked { member, key, .. } => self.set_key(member, key, KeyState::Revoked),
+            _ => {}
+        }
     }
-    Ok(Member { kind, revoked, keys })
+
+    fn set_key(&mut self, member: &MemberId, key: &VerifierKey, state: KeyState) {
+        let keys = self.members.get_mut(member).map(|member| &mut member.keys);
+        if let Some(enrolled) = keys.into_iter().flatten().find(|enrolled| enrolled.key == *key) {
+            enrolled.state = state;
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn organization(name: &str) -> OrganizationId {
-        name.parse().unwrap()
-    }
-
-    fn member(name: &str) -> MemberId {
-        name.parse().unwrap()
-    }
-
-    fn changes() -> Vec<AccountChange> {
-        let (acme, alice) = (organization("acme"), member("alice"));
-        vec![
-            AccountChange::OrganizationRegistered {
-                organization: acme.clone(),
-            },
-            AccountChange::MemberRegistered {
-                organization: acme.clone(),
-                member: alice.clone(),
-                kind: MemberKind::Person,
-            },
-            AccountChange::TokenRegistered {
-                organization: acme.clone(),
-                member: alice.clone(),
-                token: Hash::from_bytes([7; 32]),
-                expires: Instant::from_millis(10),
-            },
-            AccountChange::MemberRevoked {
-                organization: acme,
-                member: alice,
-            },
-        ]
-    }
-
-    #[test]
-    fn each_change_is_accepted_once_and_only_in_its_place() {
-        let mut accounts = Accounts::default();
-        for (index, change) in (1..).zip(changes()) {
-            assert_eq!(accounts.check(&change), Ok(()));
-            accounts.apply(
-                LogIndex::new(index).unwrap(),
-                RecordId::from_hash(Hash::from_bytes([1; 32])),
-                &change,
-            );
-            assert!(accounts.check(&change).is_err(), "{change:?} twice");
-        }
-        let empty = Accounts::default();
-        for change in changes().iter().skip(1) {
-            assert!(empty.check(change).is_err());
-        }
-    }
-
-    #[test]
-    fn revoking_a_member_ends_its_tokens() {
-        let mut accounts = Accounts::default();
-        for (index, change) in (1..).zip(changes()) {
-            accounts.apply(
-                LogIndex::new(index).unwrap(),
-                RecordId::from_hash(Hash::from_bytes([1; 32])),
-                &change,
-            );
-        }
-        assert!(accounts.token(&Hash::from_bytes([7; 32])).unwrap().revoked);
-        assert!(accounts.member(&organization("acme"), &member("alice")).is_none());
-        let mut writer = Writer::default();
-        accounts.encode(&mut writer);
-        let bytes = writer.finish();
-        let mut again = Writer::default();
-        Accounts::decode(&mut Reader::new(&bytes))
-            .unwrap()
-            .encode(&mut again);
-        assert_eq!(again.finish(), bytes);
-        for length in 0..bytes.len() {
-            assert!(Accounts::decode(&mut Reader::new(&bytes[..length])).is_err());
-        }
-    }
-}
+mod tests;

@@ -5,12 +5,13 @@ use std::collections::HashMap;
 
 use trialseal_core::{
     hash::{Hash, RecordId},
-    identifiers::{OrganizationId, RegisterName},
+    identifiers::{OrganizationId, RegisterName, TrialId},
     index::{IndexError, Sequence},
     time::Instant,
     vocabulary::{Class, Event},
 };
 
+use super::claims::Claims;
 use crate::{
     chain::Place,
     codec::{Malformed, Reader, Writer},
@@ -107,6 +108,7 @@ pub struct RegisterHead {
 #[derive(Debug, Default, Clone)]
 pub struct Registers {
     heads: HashMap<RegisterName, RegisterHead>,
+    claims: Claims,
 }
 
 impl Registers {
@@ -114,6 +116,38 @@ impl Registers {
     #[must_use]
     pub fn head(&self, register: &RegisterName) -> Option<&RegisterHead> {
         self.heads.get(register)
+    }
+
+    /// Under which other ids trials are known.
+    #[must_use]
+    pub fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// Folds in the other ids that a registration claims.
+    pub fn claim(&mut self, register: &RegisterName, ids: &[TrialId]) {
+        self.claims.add(register, ids);
+    }
+
+    /// The registers that a trial id leads to: the one that bears it, then those that claim it.
+    #[must_use]
+    pub fn of_trial(&self, id: &TrialId) -> Vec<&RegisterName> {
+        let bears = self.heads.get_key_value(id.register()).map(|(name, _)| name);
+        bears.into_iter().chain(self.claims.claimants(id)).collect()
+    }
+
+    /// The other registers that claim an id of this one: each is one trial on record twice.
+    #[must_use]
+    pub fn rivals(&self, register: &RegisterName) -> Vec<&RegisterName> {
+        let own = TrialId::of_register(register);
+        let ids = own.iter().chain(self.claims.aliases(register));
+        let mut rivals: Vec<_> = ids
+            .flat_map(|id| self.of_trial(id))
+            .filter(|rival| *rival != register)
+            .collect();
+        rivals.sort_unstable();
+        rivals.dedup();
+        rivals
     }
 
     /// Number of registers.
@@ -192,6 +226,7 @@ impl Registers {
                 writer.raw(row);
             }
         }
+        self.claims.encode(writer);
     }
 
     /// Reads what [`Self::encode`] wrote.
@@ -216,6 +251,7 @@ impl Registers {
                 return Err(Malformed);
             }
         }
+        registers.claims = Claims::decode(reader)?;
         Ok(registers)
     }
 }
@@ -237,6 +273,28 @@ mod tests {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&byte.to_be_bytes());
         RecordId::from_hash(Hash::from_bytes(bytes))
+    }
+
+    #[test]
+    fn one_trial_in_two_registers_is_seen_from_both() {
+        let mut registers = Registers::default();
+        let owner: OrganizationId = "acme".parse().unwrap();
+        let names = ["trial:NCT04573309", "trial:2023-501234-12", "trial:NCT00000001"];
+        let names = names.map(|name| name.parse::<RegisterName>().unwrap());
+        for (number, name) in (0..).zip(&names) {
+            registers.append(name, &owner, Sequence::FIRST, id(number), row(number));
+            assert!(registers.rivals(name).is_empty());
+        }
+        // The first claims the second's name, and the third what the first claims, and one that is free.
+        let free = TrialId::parse("DRKS00000001").unwrap();
+        let second = TrialId::of_register(&names[1]).unwrap();
+        registers.claim(&names[0], std::slice::from_ref(&second));
+        registers.claim(&names[2], &[second.clone(), free.clone()]);
+        assert_eq!(registers.rivals(&names[0]), [&names[1], &names[2]]);
+        assert_eq!(registers.rivals(&names[1]), [&names[2], &names[0]]);
+        assert_eq!(registers.rivals(&names[2]), [&names[1], &names[0]]);
+        assert_eq!(registers.of_trial(&second), [&names[1], &names[0], &names[2]]);
+        assert_eq!(registers.of_trial(&free), [&names[2]]);
     }
 
     #[test]

@@ -6,11 +6,11 @@ use trialseal_core::{
     hash::{Hash, Salt, sha256, sha256_of},
     identifiers::{MemberId, OrganizationId, RegisterName, VersionCode},
     note::{Ed25519SigningKey, KeyName},
-    record::{Enrolment, ManifestCommitment, Signer, What, Who, Why},
+    record::{Enrolment, IdentityGrade, ManifestCommitment, Signer, What, Who, Why},
     salted::Tag,
     submission::{IdempotencyKey, SubmissionText},
     time::Instant,
-    vocabulary::{Class, Event, Meaning, Role, SignerKind},
+    vocabulary::{Class, Event, Meaning, OrganizationKind, Role, SignerKind},
 };
 
 use crate::{
@@ -61,6 +61,9 @@ pub(crate) fn account_changes(person: &Person, now: Instant) -> Vec<AccountChang
     vec![
         AccountChange::OrganizationRegistered {
             organization: organization.clone(),
+            kind: OrganizationKind::Other,
+            grade: IdentityGrade::SelfAsserted,
+            identifiers: Vec::new(),
         },
         AccountChange::MemberRegistered {
             organization: organization.clone(),
