@@ -28,7 +28,7 @@ pub use list::{ListFilter, ListOrder, RecordPage, RecordSummary, RegisterPage, R
 pub use opening::{FoundFile, OpeningHead};
 pub use register::{
     HeldRole, PendingAct, ReadCount, ReadRange, ReadRecord, ReadsPage, RecordRef, RegisterRead,
-    RegisterReader, Roles, WithheldPart, WithheldWhy,
+    RegisterReader, Roles, Stated, WithheldPart, WithheldWhy,
 };
 pub use retry::RetryPolicy;
 pub use stream::{BATCH_MAX, StreamBroken};

@@ -57,8 +57,8 @@ pub use client::{
     BATCH_MAX, Client, ClientOptions, EnrolledKey, EnrolledMember, FoundFile, HeldRole, ListFilter,
     ListOrder, OpeningHead, Organization, OwnAccount, PendingAct, ReadCount, ReadRange, ReadRecord,
     ReadsPage, RecordPage, RecordPlace, RecordRef, RecordSummary, RegisterPage, RegisterRead, RegisterReader,
-    RegisterSummary, RetryPolicy, Roles, SignAndSubmitError, StreamBroken, TrialClaim, Upgraded, Wait,
-    WithheldPart, WithheldWhy, now,
+    RegisterSummary, RetryPolicy, Roles, SignAndSubmitError, Stated, StreamBroken, TrialClaim, Upgraded,
+    Wait, WithheldPart, WithheldWhy, now,
 };
 pub use error::{ClientError, SetupError};
 pub use hashing::{

@@ -13,7 +13,8 @@ use crate::note::{KeyError, KeyType, VerifierKey};
 use crate::time::{Instant, TimeError};
 
 const RECORD: u8 = 0x01;
-const STATEMENT: u8 = 0x02;
+/// The type of an entry that is a public statement.
+pub(crate) const STATEMENT: u8 = 0x02;
 /// The longest public statement, in bytes: an entry's length is written in two bytes.
 pub const STATEMENT_BYTES_MAX: usize = 65_534;
 const LOG_FORMAT: &str = "trialseal-log/v1";

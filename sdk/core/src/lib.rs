@@ -19,7 +19,7 @@
 //! | say who may do what in a register, and what it is worth | [`authority`] |
 //! | export evidence to tools of SCITT | [`cose`] |
 //! | ask a timestamp authority, and verify its token | [`timestamp`] |
-//! | see whether a register is whole | [`register_chain`] |
+//! | see whether a register is whole | [`register_chain`], [`register_statement`] |
 //! | read, extend and judge receipts | [`receipt`], [`trust`], [`verify`](mod@verify) |
 //! | put receipts together and ask questions of them | [`dossier`], [`assertion`], [`pack`], [`anomaly`] |
 
@@ -43,6 +43,7 @@ pub mod pack;
 pub mod receipt;
 pub mod record;
 pub mod register_chain;
+pub mod register_statement;
 pub mod salted;
 pub mod submission;
 pub mod tile;

@@ -15,7 +15,8 @@ use crate::record::{Part, RecordLeaves};
 
 pub use change::ChangeError;
 pub use manifest::{ReceiptManifest, ShapeError};
-pub(crate) use read::PartObjects;
+pub(crate) use read::{PartObjects, evidence_list};
+pub(crate) use write::{evidence as write_evidence, write_object};
 
 /// The `format` of every receipt.
 pub const FORMAT: &str = "trialseal-receipt/v1";

@@ -16,6 +16,7 @@ mod loose;
 mod note;
 mod parts;
 mod report;
+mod statement;
 mod submission;
 mod timestamps;
 
@@ -25,6 +26,7 @@ use std::rc::Rc;
 
 use crate::hash::{Hash, RecordId};
 use crate::receipt::{PartObjects, Receipt};
+use crate::register_statement::RegisterStatement;
 use crate::time::Instant;
 use crate::trust::{Level, Trust};
 
@@ -32,6 +34,7 @@ pub use element::{CLOCK_STEP_MILLIS_MAX, Element};
 pub use file::{FileQuery, FileVerdict};
 pub use folder::{FolderEntry, FolderVerdict, compare_folder};
 pub use report::{Outcome, Report, Step, StepReport, StepResult};
+pub use statement::{RegisterLine, StatementReport};
 
 use note::CheckedNote;
 use report::Steps;
@@ -69,6 +72,12 @@ impl<'t> Verifier<'t> {
     #[must_use]
     pub fn verify(&self, receipt: &[u8], file: &FileQuery) -> Report {
         judge(self, receipt, file)
+    }
+
+    /// Judges a register statement.
+    #[must_use]
+    pub fn verify_statement(&self, statement: &RegisterStatement) -> StatementReport {
+        statement::verify(self, statement)
     }
 }
 

@@ -10,6 +10,7 @@ use trialseal_core::identifiers::{MemberName, RegisterName};
 use trialseal_core::index::{LogIndex, LogSize, Sequence};
 use trialseal_core::receipt::Receipt;
 use trialseal_core::record::{Scope, Scopes};
+use trialseal_core::register_statement::{RegisterStatement, ShownLine};
 use trialseal_core::time::{Date, Instant};
 use trialseal_proto::v1;
 
@@ -178,7 +179,41 @@ pub struct ReadCount {
     pub reads: u64,
 }
 
+/// What the notary has stated of a register, not yet judged.
+#[derive(Clone, Debug)]
+pub struct Stated {
+    /// The statement with its evidence, as a file holds it: [`RegisterStatement::verify`] judges it.
+    pub statement: RegisterStatement,
+    /// From when on a newer one can be asked for; none while nothing was put on record since.
+    pub fresh_from: Option<Instant>,
+}
+
 impl Client {
+    /// What the notary has stated of a register; `fresh` asks for a new statement where one can be made.
+    ///
+    /// # Errors
+    ///
+    /// There is no such register, or it is not for this account, or nobody answers.
+    pub async fn register_statement(
+        &self,
+        register: &RegisterName,
+        fresh: bool,
+    ) -> Result<Stated, ClientError> {
+        let shared = &self.shared;
+        let request = v1::GetStatementRequest {
+            register: register.to_string(),
+            fresh,
+        };
+        let answer = retry(shared.policy, &shared.endpoint, || {
+            let mut registers = shared.connections.registers();
+            let request = request.clone();
+            async move { registers.get_statement(request).await }
+        })
+        .await
+        .map_err(|error| error.of_a_question(&shared.endpoint))?;
+        stated(register, answer.into_inner()).map_err(untrusted)
+    }
+
     /// Reads a register from first to last, each record with a verified receipt. It is one read on record.
     ///
     /// # Errors
@@ -279,6 +314,36 @@ impl Client {
         .map_err(|error| error.of_a_question(&shared.endpoint))?;
         reads_page(answer.into_inner()).map_err(untrusted)
     }
+}
+
+fn stated(register: &RegisterName, answer: v1::RegisterStatement) -> Result<Stated, String> {
+    if answer.register != register.as_str() {
+        return Err("the statement is about another register than was asked for".to_owned());
+    }
+    let id = Hash::from_slice(&answer.id).map_err(|error| error.to_string())?;
+    let evidence = answer.evidence.into_iter().map(wire::evidence);
+    let lines = answer.lines.into_iter().map(|line| {
+        let path = line.path.iter().map(|hash| Hash::from_slice(hash));
+        let path = path
+            .collect::<Result<_, _>>()
+            .map_err(|error| error.to_string())?;
+        ShownLine::parse(line.position, line.text, path).map_err(|error| error.to_string())
+    });
+    let statement = RegisterStatement::new(
+        register.as_str(),
+        RecordId::from_hash(id),
+        answer.statement,
+        evidence.collect::<Result<_, String>>()?,
+        lines.collect::<Result<_, String>>()?,
+    );
+    let fresh_from = match answer.fresh_from.as_str() {
+        "" => None,
+        text => Some(instant(text)?),
+    };
+    Ok(Stated {
+        statement: statement.map_err(|error| error.to_string())?,
+        fresh_from,
+    })
 }
 
 impl RegisterReader {

@@ -145,7 +145,7 @@ fn submission(value: Option<Value>) -> Result<Option<ReceiptSubmission>, Receipt
     }
 }
 
-fn evidence_list(elements: Vec<Value>) -> Result<Vec<Evidence>, ReceiptError> {
+pub(crate) fn evidence_list(elements: Vec<Value>) -> Result<Vec<Evidence>, ReceiptError> {
     if elements.is_empty() || elements.len() > MAX_EVIDENCE {
         return Err(ReceiptError::EvidenceCount(elements.len()));
     }

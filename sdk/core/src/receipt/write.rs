@@ -56,7 +56,7 @@ fn shown(part: &ShownPart) -> Value {
     Value::Object(object)
 }
 
-fn evidence(evidence: &Evidence) -> Value {
+pub(crate) fn evidence(evidence: &Evidence) -> Value {
     let mut object = Object::new();
     object.insert("proof", evidence.proof.as_str());
     let timestamps = evidence
@@ -95,7 +95,8 @@ fn write_value(text: &mut String, value: &Value, depth: usize) {
     }
 }
 
-fn write_object(text: &mut String, object: &Object, depth: usize) {
+/// An object with two spaces for each level, for people to read.
+pub(crate) fn write_object(text: &mut String, object: &Object, depth: usize) {
     if object.is_empty() {
         text.push_str("{}");
         return;

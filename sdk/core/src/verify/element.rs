@@ -3,6 +3,9 @@
 
 use crate::checkpoint::Checkpoint;
 use crate::entry::record_leaf_hash;
+use crate::hash::Hash;
+use crate::index::LogIndex;
+use crate::merkle::inclusion::verify_inclusion;
 use crate::receipt::Evidence;
 use crate::time::Instant;
 use crate::tlog_proof::TlogProof;
@@ -10,11 +13,31 @@ use crate::trust::Level;
 
 use super::note::CheckedNote;
 use super::report::{Judgement, Step, StepResult, Steps};
-use super::{Subject, loose};
+use super::{Subject, Verifier, loose};
 
 /// By how many milliseconds the time at which the notary received a record may exceed that of its
 /// signature: its clock may step back so far.
 pub const CLOCK_STEP_MILLIS_MAX: i64 = 1_000;
+
+/// What evidence must be about.
+pub(super) struct Claim<'a> {
+    /// What sentences call it: `record` or `statement`.
+    pub(super) noun: &'static str,
+    /// Who says which entry of which log it is.
+    pub(super) said_by: &'static str,
+    /// What the notary says that it did at `claimed_at`.
+    pub(super) done: &'static str,
+    /// The log leaf.
+    pub(super) leaf: Hash,
+    /// The log.
+    pub(super) origin: Result<&'a str, String>,
+    /// The log index.
+    pub(super) index: Result<LogIndex, String>,
+    /// The notary's own time.
+    pub(super) claimed_at: Result<Instant, String>,
+    /// Who judges it.
+    pub(super) verifier: &'a Verifier<'a>,
+}
 
 /// What one evidence element is worth.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,13 +93,25 @@ struct Judgements {
     time: Option<Instant>,
 }
 
+/// Judges the evidence of a receipt.
 pub(super) fn check(subject: &Subject<'_>, steps: &mut Steps) -> Vec<Element> {
-    let judged: Vec<Judgements> = subject
-        .receipt
-        .evidence()
-        .iter()
-        .map(|evidence| judge(subject, evidence))
-        .collect();
+    let when = &subject.parts.when;
+    let claim = Claim {
+        noun: "record",
+        said_by: "when",
+        done: "it received the record",
+        leaf: record_leaf_hash(&subject.record),
+        origin: loose::text("when", when, "log"),
+        index: loose::log_index("when", when, "index"),
+        claimed_at: loose::instant("when", when, "received_at"),
+        verifier: subject.verifier,
+    };
+    check_claim(&claim, subject.receipt.evidence(), steps)
+}
+
+/// Judges evidence for whatever entry of a log.
+pub(super) fn check_claim(claim: &Claim<'_>, evidence: &[Evidence], steps: &mut Steps) -> Vec<Element> {
+    let judged: Vec<Judgements> = evidence.iter().map(|evidence| judge(claim, evidence)).collect();
     let columns: [(Step, Column); 4] = [
         (Step::Inclusion, |judgements| &judgements.inclusion),
         (Step::Log, |judgements| &judgements.log),
@@ -105,7 +140,7 @@ pub(super) fn check(subject: &Subject<'_>, steps: &mut Steps) -> Vec<Element> {
         .collect()
 }
 
-fn judge(subject: &Subject<'_>, evidence: &Evidence) -> Judgements {
+fn judge(claim: &Claim<'_>, evidence: &Evidence) -> Judgements {
     let read = TlogProof::parse(&evidence.proof)
         .map_err(|error| error.to_string())
         .and_then(|proof| {
@@ -126,12 +161,12 @@ fn judge(subject: &Subject<'_>, evidence: &Evidence) -> Judgements {
             };
         }
     };
-    let inclusion = judge_inclusion(subject, &proof, &checkpoint).unwrap_or_else(Judgement::failed);
-    let origin = loose::text("when", &subject.parts.when, "log").ok();
-    let note = subject
+    let inclusion = judge_inclusion(claim, &proof, &checkpoint).unwrap_or_else(Judgement::failed);
+    let origin = claim.origin.as_ref().ok().copied();
+    let note = claim
         .verifier
         .check_note(&proof.checkpoint, &evidence.timestamps, origin);
-    let log = judge_log(subject, &note, &checkpoint).unwrap_or_else(Judgement::failed);
+    let log = judge_log(claim, &note, &checkpoint).unwrap_or_else(Judgement::failed);
     Judgements {
         checkpoint: Some(checkpoint),
         inclusion,
@@ -143,49 +178,46 @@ fn judge(subject: &Subject<'_>, evidence: &Evidence) -> Judgements {
 }
 
 fn judge_inclusion(
-    subject: &Subject<'_>,
+    claim: &Claim<'_>,
     proof: &TlogProof,
     checkpoint: &Checkpoint,
 ) -> Result<Judgement, String> {
-    let index = loose::log_index("when", &subject.parts.when, "index")?;
+    let index = claim.index.clone()?;
+    let (noun, said_by) = (claim.noun, claim.said_by);
     if proof.index != index {
         return Err(format!(
-            "The proof is about entry {}; when says {index}.",
+            "The proof is about entry {}; {said_by} says {index}.",
             proof.index
         ));
     }
-    let leaf = record_leaf_hash(&subject.record);
-    crate::merkle::inclusion::verify_inclusion(leaf, index, checkpoint.size, &proof.path, &checkpoint.root)
-        .map_err(|error| format!("The record is not proven to stand in the log: {error}."))?;
+    let (size, root) = (checkpoint.size, &checkpoint.root);
+    verify_inclusion(claim.leaf, index, size, &proof.path, root)
+        .map_err(|error| format!("The {noun} is not proven to stand in the log: {error}."))?;
     Ok(Judgement::passed(format!(
-        "The record is entry {index} of the log's tree of {} entries.",
-        checkpoint.size
+        "The {noun} is entry {index} of the log's tree of {size} entries."
     )))
 }
 
-fn judge_log(
-    subject: &Subject<'_>,
-    note: &CheckedNote,
-    checkpoint: &Checkpoint,
-) -> Result<Judgement, String> {
-    let origin = loose::text("when", &subject.parts.when, "log")?;
+fn judge_log(claim: &Claim<'_>, note: &CheckedNote, checkpoint: &Checkpoint) -> Result<Judgement, String> {
+    let origin = claim.origin.clone()?;
     if checkpoint.origin.as_str() != origin {
         return Err(format!(
-            "The checkpoint is of the log {}; when says {origin}.",
-            checkpoint.origin
+            "The checkpoint is of the log {}; {} says {origin}.",
+            checkpoint.origin, claim.said_by
         ));
     }
-    let Some(log) = subject.verifier.trust.log(origin) else {
+    let Some(log) = claim.verifier.trust.log(origin) else {
         return Ok(Judgement::not_checked(format!(
             "The trust file names no keys for the log {origin}."
         )));
     };
     let signed_at = note.signed_at.clone()?;
-    let received_at = loose::instant("when", &subject.parts.when, "received_at")?;
-    if received_at > signed_at.plus_millis(CLOCK_STEP_MILLIS_MAX) {
+    let claimed_at = claim.claimed_at.clone()?;
+    if claimed_at > signed_at.plus_millis(CLOCK_STEP_MILLIS_MAX) {
         return Err(format!(
-            "The notary says it received the record at {received_at}, after it had signed at {signed_at}."
+            "The notary says {} at {claimed_at}, after it had signed at {signed_at}.",
+            claim.done
         ));
     }
-    Ok(note.judge_keys(log, subject.verifier.at))
+    Ok(note.judge_keys(log, claim.verifier.at))
 }

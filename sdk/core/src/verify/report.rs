@@ -30,10 +30,12 @@ pub enum Step {
     Timestamps,
     /// The manifest, and the file that is given.
     File,
+    /// In a register statement only: the lines shown lead to the stated root.
+    Lines,
 }
 
 impl Step {
-    /// The steps in their order.
+    /// The steps of a receipt in their order.
     pub const ALL: [Self; 8] = [
         Self::Parse,
         Self::Record,
@@ -57,6 +59,7 @@ impl Step {
             Self::Witnesses => "witnesses",
             Self::Timestamps => "timestamps",
             Self::File => "file",
+            Self::Lines => "lines",
         }
     }
 }
