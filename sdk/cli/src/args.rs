@@ -2,6 +2,7 @@
 
 mod evidence;
 mod list;
+mod question;
 mod submit;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use trialseal::{Enrolment, Level, Role, SignerKind};
 
 pub(crate) use evidence::{Export, ExportFormat, Upgrade, level};
 pub(crate) use list::List;
+pub(crate) use question::{Ask, Check, Evidence, Question, Report, ReportPage, Same, Versions};
 pub(crate) use submit::{LinkTarget, Submit};
 
 /// Notarize clinical-trial files, and verify receipts.
@@ -47,6 +49,9 @@ pub(crate) enum Command {
     Login(Login),
     Submit(Box<Submit>),
     Verify(Verify),
+    Check(Check),
+    Ask(Box<Ask>),
+    Report(Box<Report>),
     Show(Show),
     List(List),
     Get(Get),

@@ -1,14 +1,17 @@
 //! One module a command.
 
+pub(crate) mod ask;
+pub(crate) mod check;
 pub(crate) mod evidence;
 pub(crate) mod export;
-#[allow(dead_code)]
 pub(crate) mod files;
 pub(crate) mod get;
 pub(crate) mod keygen;
 pub(crate) mod list;
 pub(crate) mod login;
+pub(crate) mod question;
 pub(crate) mod receipt_file;
+pub(crate) mod report;
 pub(crate) mod show;
 pub(crate) mod status;
 pub(crate) mod submit;

@@ -19,8 +19,6 @@ pub(crate) enum Verdict {
     Proven,
     Disproven,
     NotProvable,
-    /// The evidence itself does not hold.
-    Refused,
 }
 
 impl Verdict {
@@ -29,14 +27,13 @@ impl Verdict {
             Self::Proven => "PROVEN",
             Self::Disproven => "DISPROVEN",
             Self::NotProvable => "NOT PROVABLE",
-            Self::Refused => "REFUSED",
         }
     }
 
     pub(crate) const fn exit(self) -> Exit {
         match self {
             Self::Proven => Exit::Done,
-            Self::Disproven | Self::Refused => Exit::Disproven,
+            Self::Disproven => Exit::Disproven,
             Self::NotProvable => Exit::NotProvable,
         }
     }

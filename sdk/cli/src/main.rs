@@ -14,6 +14,7 @@ mod secrets;
 mod table;
 mod words;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -32,6 +33,9 @@ fn main() -> ExitCode {
                 Exit::Done
             };
             let _ = error.print();
+            if exit == Exit::Usage {
+                usage_reports(&error.to_string());
+            }
             return exit.into();
         }
     };
@@ -39,6 +43,23 @@ fn main() -> ExitCode {
     let answer = run(&arguments, &printer).unwrap_or_else(|answer| *answer);
     printer.answer(&answer);
     answer.exit.into()
+}
+
+/// JUnit and summary of a command line that could not be read, where it names files for them.
+fn usage_reports(problem: &str) {
+    let words: Vec<String> = std::env::args().collect();
+    let after = |option: &str| {
+        let with_equals = format!("{option}=");
+        words.iter().enumerate().find_map(|(place, word)| match word.strip_prefix(&with_equals) {
+            Some(path) => Some(PathBuf::from(path)),
+            None if word == option => words.get(place + 1).map(PathBuf::from),
+            None => None,
+        })
+    };
+    let command = words.get(1).map_or("trialseal", String::as_str);
+    let answer = Answer::new(Exit::Usage, "USAGE", problem.trim());
+    // The command line is what went wrong; that a report cannot be written as well changes nothing.
+    let _ = findings::write_error(command, &answer, after("--junit").as_deref(), after("--summary").as_deref());
 }
 
 /// Runs the command. Both arms are answers; the error arm ends a command early.
@@ -49,6 +70,9 @@ fn run(arguments: &Arguments, printer: &Printer) -> Result<Answer, Box<Answer>> 
         Command::Login(command) => commands::login::run(command, &config()?),
         Command::Submit(command) => commands::submit::run(command, &config()?, printer),
         Command::Verify(command) => commands::verify::run(command, arguments.config.as_deref(), printer),
+        Command::Check(command) => commands::check::run(command, arguments.config.as_deref(), printer),
+        Command::Ask(command) => commands::ask::run(command, arguments.config.as_deref(), printer),
+        Command::Report(command) => commands::report::run(command, arguments.config.as_deref(), printer),
         Command::Show(command) => commands::show::run(command, printer),
         Command::List(command) => commands::list::run(command, &config()?, printer),
         Command::Get(command) => commands::get::run(command, &config()?),

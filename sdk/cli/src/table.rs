@@ -1,6 +1,7 @@
 //! Lists of records by who, what, when and why: filtered, sorted, as CSV and as JSON.
 
 mod csv;
+mod fact;
 
 use clap::ValueEnum;
 use serde_json::{Value, json};

@@ -83,7 +83,6 @@ fn exit_codes() {
         (Verdict::Proven, 0),
         (Verdict::Disproven, 1),
         (Verdict::NotProvable, 2),
-        (Verdict::Refused, 1),
     ] {
         assert_eq!(exit(verdict, false), alone);
         // Refused evidence is never passed over.

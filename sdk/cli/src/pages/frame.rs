@@ -219,6 +219,5 @@ pub(super) const fn class(verdict: Verdict) -> &'static str {
         Verdict::Proven => "proven",
         Verdict::Disproven => "disproven",
         Verdict::NotProvable => "not-provable",
-        Verdict::Refused => "refused",
     }
 }
