@@ -50,16 +50,24 @@ fn usage_reports(problem: &str) {
     let words: Vec<String> = std::env::args().collect();
     let after = |option: &str| {
         let with_equals = format!("{option}=");
-        words.iter().enumerate().find_map(|(place, word)| match word.strip_prefix(&with_equals) {
-            Some(path) => Some(PathBuf::from(path)),
-            None if word == option => words.get(place + 1).map(PathBuf::from),
-            None => None,
-        })
+        words
+            .iter()
+            .enumerate()
+            .find_map(|(place, word)| match word.strip_prefix(&with_equals) {
+                Some(path) => Some(PathBuf::from(path)),
+                None if word == option => words.get(place + 1).map(PathBuf::from),
+                None => None,
+            })
     };
     let command = words.get(1).map_or("trialseal", String::as_str);
     let answer = Answer::new(Exit::Usage, "USAGE", problem.trim());
     // The command line is what went wrong; that a report cannot be written as well changes nothing.
-    let _ = findings::write_error(command, &answer, after("--junit").as_deref(), after("--summary").as_deref());
+    let _ = findings::write_error(
+        command,
+        &answer,
+        after("--junit").as_deref(),
+        after("--summary").as_deref(),
+    );
 }
 
 /// Runs the command. Both arms are answers; the error arm ends a command early.

@@ -88,9 +88,7 @@ fn result<'a>(
     match verdict {
         Verdict::Proven => CaseResult::Passed(sentence.to_owned()),
         Verdict::Disproven => CaseResult::Failure(verdict.as_str(), sentence, because, next),
-        Verdict::NotProvable => {
-            CaseResult::Error(verdict.as_str(), sentence, because, next)
-        }
+        Verdict::NotProvable => CaseResult::Error(verdict.as_str(), sentence, because, next),
     }
 }
 
