@@ -5,8 +5,10 @@
 //! needs the register complete up to a place that the notary has stated; that place and its time are part of the
 //! sentence, and silence beyond it is no answer.
 
+pub(crate) mod acts;
 mod approval;
 mod countersigned;
+mod decision;
 mod derived;
 mod file;
 mod in_force;
@@ -14,7 +16,7 @@ mod order;
 mod time;
 mod versions;
 
-use crate::dossier::{Dossier, Fact, K};
+use crate::dossier::{Dossier, Fact, K, capital};
 use crate::hash::RecordId;
 use crate::identifiers::RegisterName;
 
@@ -26,6 +28,7 @@ pub use in_force::{InForce, in_force};
 pub use order::{before, preceded};
 pub use time::{bound_of, contemporaneous};
 pub use versions::only_versions;
+pub(crate) use versions::second_registers;
 
 /// How a question comes out. The worst is the greatest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -126,7 +129,7 @@ impl Answer {
     }
 
     /// What may be said where the trust came together with what it judges: nothing is proven by that.
-    fn under(self, dossier: &Dossier) -> Self {
+    pub(crate) fn under(self, dossier: &Dossier) -> Self {
         if !dossier.trust().is_bundled() || self.verdict == Verdict::NotProvable {
             return self;
         }
@@ -181,7 +184,7 @@ fn placed(dossier: &Dossier, fact: &Fact) -> Result<(), Answer> {
 }
 
 /// Up to where the register is complete, or the answer that it is not.
-fn complete(dossier: &Dossier, register: &RegisterName) -> Result<K, Answer> {
+pub(crate) fn complete(dossier: &Dossier, register: &RegisterName) -> Result<K, Answer> {
     let completeness = dossier.completeness(register);
     match completeness.complete_to {
         Some(k) => Ok(k),

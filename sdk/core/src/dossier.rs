@@ -10,18 +10,21 @@
 
 mod fact;
 mod load;
+mod standing;
 mod trees;
 
 use std::collections::{BTreeMap, HashMap};
 
 use crate::hash::{Hash, RecordId};
-use crate::identifiers::RegisterName;
+use crate::identifiers::{OrganizationId, RegisterName};
 use crate::index::{LogSize, Sequence};
 use crate::register_chain::{Chain, StatedHead};
 use crate::time::Instant;
 use crate::trust::{Level, Trust};
 
+pub(crate) use fact::capital;
 pub use fact::{Fact, Signature};
+pub use standing::{Enrolled, Key, Worth};
 
 /// Something that proves nothing, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +81,7 @@ pub struct Dossier {
     at: Instant,
     facts: Vec<Fact>,
     places: HashMap<RecordId, usize>,
+    organizations: HashMap<OrganizationId, Enrolled>,
     refused: Vec<Refused>,
     passed_over: Vec<String>,
     statements: Vec<(StatedHead, Option<Instant>)>,
@@ -153,6 +157,12 @@ impl Dossier {
     /// The registers of which there are records.
     pub fn registers(&self) -> impl Iterator<Item = &RegisterName> {
         self.chains.keys()
+    }
+
+    /// An organisation as it was enrolled, where that is here.
+    #[must_use]
+    pub fn organization(&self, id: &OrganizationId) -> Option<Enrolled> {
+        self.organizations.get(id).copied()
     }
 
     /// How a register hangs together.

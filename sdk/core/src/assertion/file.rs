@@ -4,8 +4,7 @@ use crate::dossier::{Dossier, Fact};
 use crate::hash::RecordId;
 use crate::manifest::{ContentDigest, FileDigests, Item, Opening, SaltedItem};
 
-use super::time::capital;
-use super::{Answer, find};
+use super::{Answer, capital, find};
 
 /// A file that somebody holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,6 +99,15 @@ impl Given {
                 let mut named = items().filter(|item| item.path.file_name() == self.file_name());
                 named.next().filter(|_| named.next().is_none())
             })
+    }
+
+    /// The item of the same path, or the only one of the same name.
+    pub(super) fn item_named<'i>(&self, opening: &'i Opening) -> Option<&'i Item> {
+        let items = || opening.items().iter().map(|salted: &SaltedItem| &salted.item);
+        items().find(|item| item.path.as_str() == self.name).or_else(|| {
+            let mut named = items().filter(|item| item.path.file_name() == self.file_name());
+            named.next().filter(|_| named.next().is_none())
+        })
     }
 
     /// Whether some item of the record is this file, byte for byte.

@@ -5,8 +5,8 @@ use crate::hash::RecordId;
 use crate::index::LogIndex;
 use crate::time::Instant;
 
-use super::time::{capital, contradiction, judge};
-use super::{Answer, Verdict, duration, find};
+use super::time::{contradiction, judge};
+use super::{Answer, Verdict, capital, duration, find};
 
 /// Whether one record was put on record before another.
 #[must_use]

@@ -6,7 +6,7 @@ use crate::time::Instant;
 use crate::verify::CLOCKS_APART_MILLIS;
 use crate::vocabulary::Event;
 
-use super::{Answer, duration, find};
+use super::{Answer, capital, duration, find};
 
 const HOUR_MILLIS: i64 = 3_600_000;
 const DAY_MILLIS: i64 = 24 * HOUR_MILLIS;
@@ -123,13 +123,4 @@ pub(super) fn contradiction(fact: &Fact) -> Option<Answer> {
         ))
         .next("Ask the notary what its clock showed; no time of this record can be relied on."),
     )
-}
-
-/// As a sentence begins.
-pub(super) fn capital(text: &str) -> String {
-    let mut characters = text.chars();
-    match characters.next() {
-        Some(first) => first.to_uppercase().chain(characters).collect(),
-        None => String::new(),
-    }
 }

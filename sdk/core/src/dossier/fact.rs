@@ -2,18 +2,20 @@
 
 use std::collections::BTreeSet;
 
+use crate::authority::{Held, Standing};
 use crate::checkpoint::Origin;
 use crate::hash::RecordId;
-use crate::identifiers::RegisterName;
+use crate::identifiers::{MemberName, RegisterName};
 use crate::index::{LogIndex, Sequence};
 use crate::manifest::Opening;
 use crate::record::{Declared, Link, What, When, Who, Why};
 use crate::time::Instant;
 use crate::trust::Level;
 use crate::verify::Outcome;
-use crate::vocabulary::{Class, Event, Rel};
+use crate::vocabulary::{Class, Event, Rel, Role, SignerKind};
 use crate::zone::Span;
 
+use super::standing::{Key, Worth};
 use super::trees::TreeId;
 
 /// Whether somebody signed a record.
@@ -54,6 +56,14 @@ pub struct Fact {
     pub hi: Option<Instant>,
     /// The latest independent time over a consistent checkpoint that does not include it.
     pub lo: Option<Instant>,
+    /// What it is worth by the table of acts.
+    pub worth: Worth,
+    /// What the enrolment of the key that signed shows.
+    pub key: Key,
+    /// The grants of whoever put it on record that were in force at its index.
+    pub held: Vec<Held>,
+    /// The record at whose index it takes effect: itself, or the last signature that it needed.
+    pub effective_at: Option<RecordId>,
     /// The files that show it.
     pub files: Vec<String>,
     /// The logs, as trees, that its place is shown in.
@@ -150,11 +160,33 @@ impl Fact {
         self.links().iter().any(|link| link.record == *record)
     }
 
-    /// Whether it counts under the trust file: its place is shown, and it is signed or drafts are allowed; what
-    /// is withheld is for whoever asks about it.
+    /// Whether the submitter's signature is here and verifies.
     #[must_use]
-    pub const fn is_signed(&self) -> bool {
-        matches!(self.signature, Signature::Signed)
+    pub fn is_signed(&self) -> bool {
+        self.signature == Signature::Signed
+    }
+
+    /// What the table of acts says of it, where it could be judged and allows it.
+    #[must_use]
+    pub const fn standing(&self) -> Option<&Standing> {
+        match &self.worth {
+            Worth::Stands(standing) => Some(standing),
+            Worth::NotAllowed(_) | Worth::Unknown(_) => None,
+        }
+    }
+
+    /// The person who signed; none for systems and drafts.
+    #[must_use]
+    pub fn person(&self) -> Option<MemberName> {
+        let who = self.who.as_ref().filter(|_| self.is_signed())?;
+        let person = who.signer.as_ref()?.kind == SignerKind::Person;
+        person.then(|| MemberName::new(who.organization.clone(), who.member.clone()))
+    }
+
+    /// The grant of a role that whoever put it on record held at its index.
+    #[must_use]
+    pub fn held_role(&self, role: Role) -> Option<&Held> {
+        self.held.iter().find(|held| held.role == role)
     }
 
     /// The record as a sentence names it: `record 12 (statistical-analysis-plan 2.0, finalised)`.
@@ -192,5 +224,14 @@ impl Fact {
                 self.rec()
             ),
         }
+    }
+}
+
+/// As a sentence begins.
+pub(crate) fn capital(text: &str) -> String {
+    let mut characters = text.chars();
+    match characters.next() {
+        Some(first) => first.to_uppercase().chain(characters).collect(),
+        None => String::new(),
     }
 }

@@ -15,6 +15,7 @@ use crate::time::Instant;
 use crate::trust::Trust;
 use crate::verify::{FileQuery, Outcome, Report, Verifier};
 
+use super::standing::{self, Key, Worth};
 use super::trees::{TreeId, Trees};
 use super::{Dossier, Fact, Refused, Signature};
 
@@ -185,6 +186,8 @@ impl Loading<'_> {
                 other.record,
             ))
         });
+        let organizations = standing::organizations(&self.facts);
+        standing::judge(&mut self.facts, &organizations);
         let places = self
             .facts
             .iter()
@@ -196,6 +199,7 @@ impl Loading<'_> {
             at,
             facts: self.facts,
             places,
+            organizations,
             refused: self.refused,
             passed_over: self.passed_over,
             statements: self.statements,
@@ -269,6 +273,12 @@ fn fact(name: &str, report: &Report, receipt: &Receipt, trust: &Trust) -> Result
             .any(|element| element.meets(trust.require())),
         hi: None,
         lo: None,
+        worth: Worth::Unknown(
+            "The records of an account register are judged by the notary alone.".to_owned(),
+        ),
+        key: Key::None,
+        held: Vec::new(),
+        effective_at: None,
         files: vec![name.to_owned()],
         trees: BTreeSet::<TreeId>::new(),
         above: BTreeSet::new(),
