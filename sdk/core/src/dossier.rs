@@ -85,6 +85,8 @@ pub struct Dossier {
     refused: Vec<Refused>,
     passed_over: Vec<String>,
     statements: Vec<(StatedHead, Option<Instant>)>,
+    /// What statements say whose evidence is not what the trust file asks for.
+    weak: Vec<String>,
     chains: BTreeMap<RegisterName, Chain>,
 }
 
@@ -233,7 +235,16 @@ impl Dossier {
 
     fn why_incomplete(&self, register: &RegisterName, chain: &Chain, heads: &[StatedHead]) -> String {
         if heads.is_empty() {
-            return format!("No register statement about {register} is here.");
+            let weak = self.weak.first();
+            return match weak {
+                Some(weak) => {
+                    let require = self.trust.require();
+                    format!(
+                        "The evidence of the register statement is not what the trust file asks for ({require}): {weak}"
+                    )
+                }
+                None => format!("No register statement about {register} is here."),
+            };
         }
         match chain.missing.first() {
             Some(first) => format!("Record {first} of {register} is not here."),

@@ -11,6 +11,7 @@ use crate::merkle::consistency::verify_consistency;
 use crate::receipt::{self, Receipt, ReceiptSubmission};
 use crate::record::{What, When, Who, Why};
 use crate::register_chain::{Chain, Placed, StatedHead};
+use crate::register_statement::{self, RegisterStatement};
 use crate::time::Instant;
 use crate::trust::Trust;
 use crate::verify::{FileQuery, Outcome, Report, Verifier};
@@ -23,6 +24,7 @@ use super::{Dossier, Fact, Refused, Signature};
 enum Kind {
     Receipt,
     Checkpoints,
+    Statement,
     /// None of ours.
     Other,
 }
@@ -45,6 +47,7 @@ pub(super) fn load(
         refused: Vec::new(),
         passed_over: Vec::new(),
         statements: Vec::new(),
+        weak: Vec::new(),
     };
     for (name, bytes) in files {
         loading.file(&name, &bytes);
@@ -63,6 +66,7 @@ struct Loading<'a> {
     refused: Vec<Refused>,
     passed_over: Vec<String>,
     statements: Vec<(StatedHead, Option<Instant>)>,
+    weak: Vec<String>,
 }
 
 impl Loading<'_> {
@@ -74,6 +78,7 @@ impl Loading<'_> {
         match kind(name, bytes) {
             Kind::Receipt => self.receipt(name, bytes),
             Kind::Checkpoints => self.checkpoints(name, bytes),
+            Kind::Statement => self.statement(name, bytes),
             Kind::Other => self.passed_over.push(name.to_owned()),
         }
     }
@@ -170,6 +175,30 @@ impl Loading<'_> {
         }
     }
 
+    fn statement(&mut self, name: &str, bytes: &[u8]) {
+        let statement = match RegisterStatement::parse(bytes) {
+            Ok(statement) => statement,
+            Err(error) => return self.refuse(name, format!("This is no register statement: {error}.")),
+        };
+        let report = self.verifier.verify_statement(&statement);
+        if report.outcome == Outcome::Failed {
+            return self.refuse(name, report.sentence);
+        }
+        for element in &report.elements {
+            if let (Some(checkpoint), Some(_)) = (&element.checkpoint, element.level()) {
+                self.trees.add(checkpoint, element.time);
+            }
+        }
+        let is_placed = report
+            .elements
+            .iter()
+            .any(|element| element.meets(self.trust.require()));
+        match report.stated_head(name) {
+            Some(head) if is_placed => self.statements.push((head, report.independent_time)),
+            _ => self.weak.push(report.sentence),
+        }
+    }
+
     fn finish(mut self, at: Instant) -> Dossier {
         self.trees.settle();
         for sentence in self.trees.forks() {
@@ -203,6 +232,7 @@ impl Loading<'_> {
             refused: self.refused,
             passed_over: self.passed_over,
             statements: self.statements,
+            weak: self.weak,
             chains: BTreeMap::new(),
         };
         for (register, placed) in self.placed {
@@ -236,6 +266,7 @@ fn kind(name: &str, bytes: &[u8]) -> Kind {
     match top.get("format").and_then(Value::as_str) {
         Some(receipt::FORMAT) => Kind::Receipt,
         Some(checkpoint_chain::FORMAT) => Kind::Checkpoints,
+        Some(register_statement::FORMAT) => Kind::Statement,
         _ => other,
     }
 }

@@ -50,6 +50,8 @@ pub struct StatementReport {
     pub level: Option<Level>,
     /// The earliest independent time over the statement; none where it rests on the notary alone.
     pub independent_time: Option<Instant>,
+    /// What each evidence element is worth.
+    pub elements: Vec<Element>,
     /// The verdict as one plain sentence.
     pub sentence: String,
 }
@@ -132,6 +134,7 @@ pub(super) fn verify(verifier: &Verifier<'_>, statement: &RegisterStatement) -> 
         line,
         level: elements.iter().filter_map(Element::level).max(),
         independent_time,
+        elements,
         sentence: String::new(),
         log,
     };
