@@ -1,9 +1,14 @@
 //! The arguments, with examples in the help.
 
+mod accounts;
 mod evidence;
+mod grants;
 mod list;
 mod question;
+mod register;
+mod signing;
 mod submit;
+mod trial;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -11,15 +16,20 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand};
 use trialseal::core::checkpoint::Origin;
 use trialseal::core::hash::RecordId;
-use trialseal::core::identifiers::{MemberId, OrganizationId};
+use trialseal::core::identifiers::{MemberId, OrganizationId, RegisterName};
 use trialseal::core::index::LogIndex;
 use trialseal::core::time::Instant;
 use trialseal::{Enrolment, Level, Role, SignerKind};
 
+pub(crate) use accounts::{AddToken, Member};
 pub(crate) use evidence::{Export, ExportFormat, Upgrade, level};
+pub(crate) use grants::{Grant, Revoke, Where};
 pub(crate) use list::List;
 pub(crate) use question::{Ask, Check, Evidence, Question, Report, ReportPage, Same, Versions};
+pub(crate) use register::{Find, Pending, Reads, Register, Roles};
+pub(crate) use signing::{Countersign, Decline, Erase, Open, RecordChoice, Signing};
 pub(crate) use submit::{LinkTarget, Submit};
+pub(crate) use trial::Trial;
 
 /// Notarize clinical-trial files, and verify receipts.
 ///
@@ -48,10 +58,25 @@ pub(crate) enum Command {
     Keygen(Keygen),
     Login(Login),
     Submit(Box<Submit>),
+    Countersign(Countersign),
+    Decline(Decline),
     Verify(Verify),
     Check(Check),
     Ask(Box<Ask>),
     Report(Box<Report>),
+    #[command(subcommand)]
+    Trial(Trial),
+    #[command(subcommand)]
+    Member(Member),
+    Grant(Grant),
+    Revoke(Revoke),
+    Register(Register),
+    Roles(Roles),
+    Pending(Pending),
+    Reads(Reads),
+    Find(Find),
+    Open(Open),
+    Erase(Erase),
     Show(Show),
     List(List),
     Get(Get),
@@ -87,6 +112,9 @@ pub(crate) struct Keygen {
 ///
 /// The token is read from the terminal, from --token-file, or from standard input; never from an
 /// argument. It is stored in the configuration file, mode 0600.
+///
+/// A key is confirmed when it has signed its own enrolment. Where that is still to be done, it is done now:
+/// you see the statement and are asked for the passphrase.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -119,6 +147,12 @@ pub(crate) struct Login {
     /// Trust this certificate authority instead of the system's, PEM
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_certificate: Option<PathBuf>,
+    /// Read the passphrase of the key from the first line of this file, to confirm the key
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// Leave the key unconfirmed for now
+    #[arg(long, requires = "key", conflicts_with = "passphrase_file")]
+    pub(crate) unconfirmed: bool,
 }
 
 /// Verify a file or a folder against its receipt, offline
@@ -195,6 +229,9 @@ pub(crate) struct Get {
     /// Stop waiting after this many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub(crate) deadline: u64,
+    /// Also fetch the manifest, where its submitter opened it to you: then files can be compared with it
+    #[arg(long)]
+    pub(crate) opened: bool,
 }
 
 /// Show the notary's newest checkpoint, your account and what is pending
@@ -208,6 +245,19 @@ where
     T::Err: std::fmt::Display,
 {
     text.parse().map_err(|error: T::Err| error.to_string())
+}
+
+/// A register as a person writes it: `NCT04573309` is `trial:NCT04573309`.
+pub(crate) fn register(text: &str) -> Result<RegisterName, String> {
+    let has_kind = ["trial:", "org:", "product:"]
+        .iter()
+        .any(|kind| text.starts_with(kind));
+    let name = if has_kind {
+        text.to_owned()
+    } else {
+        format!("trial:{text}")
+    };
+    RegisterName::canonical(&name).map_err(|error| error.to_string())
 }
 
 /// `INDEX:RECORD`.

@@ -2,19 +2,27 @@
 
 pub(crate) mod ask;
 pub(crate) mod check;
+pub(crate) mod countersign;
 pub(crate) mod evidence;
 pub(crate) mod export;
 pub(crate) mod files;
 pub(crate) mod get;
+pub(crate) mod grants;
 pub(crate) mod keygen;
 pub(crate) mod list;
 pub(crate) mod login;
+pub(crate) mod member;
+pub(crate) mod open;
 pub(crate) mod question;
 pub(crate) mod receipt_file;
+pub(crate) mod records;
+pub(crate) mod register;
 pub(crate) mod report;
+pub(crate) mod roles;
 pub(crate) mod show;
 pub(crate) mod status;
 pub(crate) mod submit;
+pub(crate) mod trial;
 pub(crate) mod upgrade;
 pub(crate) mod verify;
 

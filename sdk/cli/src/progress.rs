@@ -36,6 +36,18 @@ pub(crate) fn counted(number: usize, quiet: bool) -> ProgressBar {
     bar
 }
 
+/// Counts records that come without anybody knowing how many.
+pub(crate) fn reading(quiet: bool) -> ProgressBar {
+    if quiet {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    if let Ok(style) = ProgressStyle::with_template("  {spinner} {pos} records verified") {
+        bar.set_style(style);
+    }
+    bar
+}
+
 /// Draws on standard error, and only where that is a terminal.
 fn bar() -> ProgressBar {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());

@@ -26,7 +26,9 @@ mod grants;
 mod target;
 mod trial;
 
-pub use accounts::{confirm_key, enrol_key, enrol_member, enrol_token, revoke_member, revoke_token};
+pub use accounts::{
+    confirm_key, enrol_key, enrol_member, enrol_token, revoke_key, revoke_member, revoke_token,
+};
 pub use acts::{activate, authorise_unblinding, break_code, decide, hard_lock, soft_lock, unblind, unlock};
 pub use disclosure::{Audience, erase, open};
 pub use grants::{grant, grant_of, revoke_grant};

@@ -199,6 +199,12 @@ impl Submission {
         self
     }
 
+    /// Whether it is said as what the submitter signs.
+    #[must_use]
+    pub const fn is_signed(&self) -> bool {
+        self.signed_as.is_some()
+    }
+
     /// What was put together for `what`; its manifest is still absent.
     #[must_use]
     pub fn what(&self) -> &What {

@@ -26,10 +26,14 @@ pub(crate) fn run(command: &Get, place: &Place) -> Result<Answer, Ended> {
     }
     let fetched = block_on(async {
         let client = config.connect(CONNECT_S).await?;
-        client
+        let mut fetched = client
             .receipt_until(&wanted, evidence::wait(command.level, command.deadline))
             .await
-            .map_err(errors::client_without_a_record)
+            .map_err(errors::client_without_a_record)?;
+        if command.opened {
+            fetched.receipt = super::open::with_opened(&client, fetched.receipt).await?;
+        }
+        Ok(fetched)
     })?;
     let fresh = fetched.receipt;
     let parts = Parts::of(&fresh);
@@ -70,6 +74,9 @@ pub(crate) fn run(command: &Get, place: &Place) -> Result<Answer, Ended> {
             "It now has {}; none was lost.",
             count(receipt.evidence().len(), "evidence element")
         )),
+        None if receipt.manifest().is_some() => {
+            answer.because("It has the manifest that was opened: files can be compared with it.")
+        }
         None => answer.because("It has no manifest: that stays with whoever submitted it."),
     };
     Ok(answer
@@ -116,6 +123,14 @@ fn merged(path: &Path, fresh: Receipt) -> Result<(Receipt, Option<usize>), Ended
         )));
     }
     let before = own.evidence().len();
+    if own.manifest().is_none() && fresh.manifest().is_some() {
+        let own_evidence = own.evidence().to_vec();
+        let mut opened = fresh;
+        for element in own_evidence {
+            opened.append_evidence(element);
+        }
+        return Ok((opened, Some(before)));
+    }
     for element in fresh.evidence() {
         own.append_evidence(element.clone());
     }

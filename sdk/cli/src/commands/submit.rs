@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use trialseal::core::checkpoint::Origin;
 use trialseal::core::hash::{Hash, sha256_of};
 use trialseal::{
-    HashedFile, Meaning, MemberKey, Outgoing, Pending, PendingFolder, Signatory, SignerKind, Submission,
-    durable, now,
+    Class, Event, HashedFile, Level, Meaning, MemberKey, Outgoing, Pending, PendingFolder, Role, Signatory,
+    SignerKind, Submission, durable, now,
 };
 
-use crate::args::Submit;
+use crate::args::{Signing, Submit};
 use crate::config::{Config, Place};
 use crate::errors::{self, Ended, configuration};
 use crate::outcome::{Answer, Exit, Printer};
@@ -24,6 +24,67 @@ struct Job {
     submission: Submission,
     receipt: PathBuf,
     request: Hash,
+}
+
+/// How records are signed and sent; what they say is another matter.
+#[derive(Clone, Copy)]
+struct Manner<'a> {
+    /// Not signed.
+    draft: bool,
+    passphrase_file: Option<&'a Path>,
+    /// The idempotency key is the caller's own.
+    own_key: bool,
+    level: Level,
+    deadline: u64,
+}
+
+impl<'a> Manner<'a> {
+    fn of(command: &'a Submit) -> Self {
+        Self {
+            draft: command.draft,
+            passphrase_file: command.passphrase_file.as_deref(),
+            own_key: command.idempotency_key.is_some(),
+            level: command.level,
+            deadline: command.deadline,
+        }
+    }
+}
+
+/// An act that is signed and put on record with a receipt of its own.
+pub(crate) struct Act {
+    pub(crate) submission: Submission,
+    /// Where the receipt goes unless the arguments say.
+    pub(crate) receipt: PathBuf,
+}
+
+/// Signs an act, after its statement was shown, and puts it on record.
+pub(crate) fn act(config: &Config, act: Act, signing: &Signing, printer: &Printer) -> Result<Answer, Ended> {
+    let receipt = signing.receipt.clone().unwrap_or(act.receipt);
+    durable::check_writable(&receipt).map_err(|error| errors::cannot_write(&receipt, &error))?;
+    let mut submission = act.submission;
+    if let Some(reason) = &signing.reason {
+        submission = submission.reason(reason);
+    }
+    if let Some(remark) = &signing.remark {
+        submission = submission.remark(remark);
+    }
+    let (class, event) = (submission.what().class, submission.what().event);
+    let (role, meaning) = signature(config, signing.role, signing.meaning, class, event)?;
+    let submission = submission.signed_as(role, meaning);
+    let request = request(config, &submission, &[], &receipt, &[]);
+    let job = Job {
+        submission,
+        receipt,
+        request,
+    };
+    let manner = Manner {
+        draft: false,
+        passphrase_file: signing.passphrase_file.as_deref(),
+        own_key: false,
+        level: signing.level,
+        deadline: signing.deadline,
+    };
+    put_on_record(manner, config, vec![job], printer)
 }
 
 /// What is kept and will be sent, and what it was made from: it may have to be signed again.
@@ -39,7 +100,14 @@ pub(crate) fn run(command: &Submit, place: &Place, printer: &Printer) -> Result<
         durable::check_writable(&group.receipt)
             .map_err(|error| errors::cannot_write(&group.receipt, &error))?;
     }
-    let links = fields::links(&command.links)?;
+    let mut links = fields::links(&command.links)?;
+    if links.iter().any(|link| link.log.is_some()) {
+        // A link names its log only where that is another one; a draft is not signed, which would see to it.
+        let present = log(&config)?;
+        for link in &mut links {
+            link.log = link.log.take().filter(|log| *log != present);
+        }
+    }
     let meaning = signed_as(command, &config)?;
     let mut jobs = Vec::with_capacity(groups.len());
     for group in groups {
@@ -49,16 +117,33 @@ pub(crate) fn run(command: &Submit, place: &Place, printer: &Printer) -> Result<
             Some((role, meaning)) => submission.signed_as(role, meaning),
             None => submission,
         };
-        let request = request(&config, command, &submission, &hashed, &group.receipt);
+        let more = [
+            command
+                .idempotency_key
+                .map(|key| key.to_string())
+                .unwrap_or_default(),
+            command.used_as.map(|code| code.to_string()).unwrap_or_default(),
+        ];
+        let request = request(&config, &submission, &hashed, &group.receipt, &more);
         jobs.push(Job {
             submission,
             receipt: group.receipt,
             request,
         });
     }
+    put_on_record(Manner::of(command), &config, jobs, printer)
+}
+
+/// Keeps the exact bytes, sends them, saves the receipts, and forgets the bytes.
+fn put_on_record(
+    manner: Manner<'_>,
+    config: &Config,
+    jobs: Vec<Job>,
+    printer: &Printer,
+) -> Result<Answer, Ended> {
     let folder = PendingFolder::below(Path::new(""));
-    let (waiting, resumed) = prepare(command, &config, jobs, &folder, printer)?;
-    let answer = send::all(command, &config, waiting, &folder, printer);
+    let (waiting, resumed) = prepare(manner, config, jobs, &folder, printer)?;
+    let answer = send::all(manner, config, waiting, &folder, printer);
     if resumed > 0 {
         answer.map_err(errors::after_an_earlier_run)
     } else {
@@ -67,52 +152,65 @@ pub(crate) fn run(command: &Submit, place: &Place, printer: &Printer) -> Result<
 }
 
 /// As what and with which meaning it is signed; none for a draft.
-fn signed_as(command: &Submit, config: &Config) -> Result<Option<(trialseal::Role, Meaning)>, Ended> {
+fn signed_as(command: &Submit, config: &Config) -> Result<Option<(Role, Meaning)>, Ended> {
     if command.draft {
         return Ok(None);
     }
+    signature(
+        config,
+        command.role,
+        command.meaning,
+        command.class,
+        command.event,
+    )
+    .map(Some)
+}
+
+fn signature(
+    config: &Config,
+    role: Option<Role>,
+    meaning: Option<Meaning>,
+    class: Class,
+    event: Event,
+) -> Result<(Role, Meaning), Ended> {
     let Some(signer) = &config.signer else {
         let answer = configuration("There is no key to sign with.");
-        return Err(Box::new(
-            answer.next("Log in with --key, or leave it unsigned with --draft."),
-        ));
+        return Err(Box::new(answer.next(
+            "Log in with --key; only `submit` can leave a record unsigned, with --draft.",
+        )));
     };
-    let role = match command.role {
+    let role = match role {
         Some(role) => role,
         None => signer.role()?.ok_or_else(|| {
             Box::new(configuration("As what do you sign?").next("Give --role, here or at login."))
         })?,
     };
-    let meaning = command.meaning.unwrap_or(match signer.kind()? {
+    let meaning = meaning.unwrap_or(match signer.kind()? {
         // A machine may mean nothing else.
         SignerKind::System => Meaning::Execution,
-        SignerKind::Person => trialseal::records::usual_meaning(command.class, command.event),
+        SignerKind::Person => trialseal::records::usual_meaning(class, event),
     });
-    Ok(Some((role, meaning)))
+    Ok((role, meaning))
 }
 
 /// Equal exactly if the same is asked for again, so that a second run finds what the first left.
 fn request(
     config: &Config,
-    command: &Submit,
     submission: &Submission,
     files: &[HashedFile],
     receipt: &Path,
+    more: &[String],
 ) -> Hash {
-    let signer = config.signer.as_ref().filter(|_| !command.draft);
+    let signer = config.signer.as_ref().filter(|_| submission.is_signed());
     let mut text = format!(
-        "{}\n{}\n{}\n{}\n{}\n{}\n",
+        "{}\n{}\n{}\n{}\n{}\n",
         config.endpoint,
         signer
             .map(|signer| signer.key.display().to_string())
             .unwrap_or_default(),
         submission.statement(),
-        command
-            .idempotency_key
-            .map(|key| key.to_string())
-            .unwrap_or_default(),
         receipt.display(),
-        command.used_as.map(|code| code.to_string()).unwrap_or_default(),
+        more.join("\n"),
     );
     text.push_str(&submission.what().to_json());
     text.push('\n');
@@ -126,7 +224,7 @@ fn request(
 
 /// Finds or makes the exact bytes of every job, and keeps them durably. Tells how many were found.
 fn prepare(
-    command: &Submit,
+    manner: Manner<'_>,
     config: &Config,
     jobs: Vec<Job>,
     folder: &PendingFolder,
@@ -142,7 +240,7 @@ fn prepare(
         .map(|(job, _)| job)
         .collect();
     for job in &new {
-        check_place(job, command)?;
+        check_place(job, manner)?;
     }
     let resumed = jobs.len() - new.len();
     if resumed > 0 {
@@ -150,10 +248,10 @@ fn prepare(
             "  RESUMED  {resumed} pending: the same bytes are sent again."
         ));
     }
-    let signatory = match (new.first(), command.draft) {
+    let signatory = match (new.first(), manner.draft) {
         (Some(job), false) => {
             let statement = job.submission.statement();
-            let signatory = signatory(command, config, &statement, new.len(), printer)?;
+            let signatory = signatory(manner, config, &statement, new.len(), printer)?;
             Some((signatory, log(config)?))
         }
         _ => None,
@@ -184,9 +282,9 @@ fn prepare(
 }
 
 /// A receipt is the only thing that opens its record: one that is there is never written over.
-fn check_place(job: &Job, command: &Submit) -> Result<(), Ended> {
+fn check_place(job: &Job, manner: Manner<'_>) -> Result<(), Ended> {
     // With a key of one's own the answer may well be the record that this receipt is for.
-    if !job.receipt.exists() || command.idempotency_key.is_some() {
+    if !job.receipt.exists() || manner.own_key {
         return Ok(());
     }
     let sentence = format!(
@@ -201,7 +299,7 @@ fn check_place(job: &Job, command: &Submit) -> Result<(), Ended> {
 
 /// Shows the statement, then asks for the passphrase.
 fn signatory(
-    command: &Submit,
+    manner: Manner<'_>,
     config: &Config,
     statement: &str,
     count: usize,
@@ -218,11 +316,11 @@ fn signatory(
     };
     let statement = format!("  You sign: \"{statement}\"{others}");
     let prompt = format!("{statement} Passphrase: ");
-    if command.passphrase_file.is_some() {
+    if manner.passphrase_file.is_some() {
         printer.message(&statement);
     }
     // A mistake in the fields is told before anyone types a passphrase.
-    let passphrase = secrets::passphrase(command.passphrase_file.as_deref(), &prompt)?;
+    let passphrase = secrets::passphrase(manner.passphrase_file, &prompt)?;
     let key = MemberKey::load(&signer.key, &passphrase).map_err(errors::key_to_load)?;
     Ok(Signatory {
         key,

@@ -35,6 +35,18 @@ pub fn enrol_key(key: VerifierKey) -> Result<Submission, IdentifierError> {
     Ok(record(&name, Event::Registered, account))
 }
 
+/// Revokes a key.
+///
+/// # Errors
+///
+/// The key is not named `<organisation>/<member>`.
+pub fn revoke_key(key: VerifierKey) -> Result<Submission, IdentifierError> {
+    let name: MemberName = key.name().as_str().parse()?;
+    let mut account = account(AccountType::Key, &name.member);
+    account.vkey = Some(key);
+    Ok(record(&name, Event::Revoked, account))
+}
+
 /// The key confirms its own enrolment: who signs this has it.
 #[must_use]
 pub fn confirm_key(enrolment: &Target) -> Submission {

@@ -1,41 +1,30 @@
 //! From arguments to a submission.
 
-use trialseal::core::json::Value;
 use trialseal::core::record::{Scope, Scopes, Source, Transfer, What};
 use trialseal::core::vocabulary::Rel;
+use trialseal::records::Target;
 use trialseal::{Enrolment, HashedFile, Link, Submission};
 
 use crate::args::{LinkTarget, Submit};
-use crate::commands::receipt_file::{self, Parts};
+use crate::commands::receipt_file;
 use crate::errors::{Ended, bad_input};
 
 /// The links, with index and id from the receipts that they name.
 pub(super) fn links(links: &[(Rel, LinkTarget)]) -> Result<Vec<Link>, Ended> {
     let mut found = Vec::with_capacity(links.len());
     for (rel, target) in links {
-        let Enrolment { index, record } = match target {
-            LinkTarget::Record(place) => *place,
+        found.push(match target {
+            LinkTarget::Record(Enrolment { index, record }) => Link {
+                rel: *rel,
+                record: *record,
+                index: *index,
+                log: None,
+            },
             LinkTarget::Receipt(path) => {
-                let receipt = receipt_file::read(path)?;
-                let parts = Parts::of(&receipt);
-                let index = parts
-                    .when
-                    .as_ref()
-                    .and_then(|when| when.get("index"))
-                    .and_then(Value::as_unsigned);
-                let index = index.and_then(|index| trialseal::core::index::LogIndex::new(index).ok());
-                let index = index.ok_or_else(|| bad_input(format!("{} names no index.", path.display())))?;
-                Enrolment {
-                    index,
-                    record: receipt.record().leaves().root(),
-                }
+                let target = Target::of(&receipt_file::read(path)?)
+                    .map_err(|error| bad_input(format!("{}: {error}.", path.display())))?;
+                target.link(*rel)
             }
-        };
-        found.push(Link {
-            rel: *rel,
-            record,
-            index,
-            log: None,
         });
     }
     Ok(found)

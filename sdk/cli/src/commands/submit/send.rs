@@ -10,8 +10,7 @@ use trialseal::{
     Client, ClientError, Level, Outgoing, Pending, PendingFolder, Recorded, Submission, Wait, now,
 };
 
-use super::Waiting;
-use crate::args::Submit;
+use super::{Manner, Waiting};
 use crate::commands::evidence::{self, State};
 use crate::commands::{block_on, receipt_file};
 use crate::config::Config;
@@ -34,18 +33,18 @@ type Sent = (Pending, Result<Recorded, ClientError>);
 
 /// Sends all, saves what was recorded, and says how it ended: the first error, should there be one.
 pub(super) fn all(
-    command: &Submit,
+    manner: Manner<'_>,
     config: &Config,
     waiting: Vec<Waiting>,
     folder: &PendingFolder,
     printer: &Printer,
 ) -> Result<Answer, Ended> {
     let several = waiting.len() > 1;
-    let judged = !several || command.level > Level::Sealed;
+    let judged = !several || manner.level > Level::Sealed;
     let trust = config.trust()?;
     let mut saved = Vec::new();
     let mut ended: Option<Ended> = None;
-    for (pending, result) in transmit(command, config, waiting, folder, printer)? {
+    for (pending, result) in transmit(manner, config, waiting, folder, printer)? {
         let done = result.map_err(|error| failed(error, &pending, folder));
         match done.and_then(|recorded| Ok((save(&recorded, &pending, folder)?, recorded))) {
             Ok(((path, receipt), recorded)) => saved.push(Saved {
@@ -72,7 +71,7 @@ pub(super) fn all(
     }
     let records: Vec<Value> = saved.iter().map(record).collect();
     let Some(mut error) = ended else {
-        return Ok(answer(command.level, &saved, printer).with("records", records));
+        return Ok(answer(manner.level, &saved, printer).with("records", records));
     };
     if several {
         let sentence = format!(
@@ -87,20 +86,20 @@ pub(super) fn all(
 
 /// Sends everything. What was signed for a log that has ended meanwhile is signed again for the next.
 fn transmit(
-    command: &Submit,
+    manner: Manner<'_>,
     config: &Config,
     waiting: Vec<Waiting>,
     folder: &PendingFolder,
     printer: &Printer,
 ) -> Result<Vec<Sent>, Ended> {
-    let until = Instant::now() + Duration::from_secs(command.deadline);
+    let until = Instant::now() + Duration::from_secs(manner.deadline);
     let (mut pending, submissions): (Vec<Pending>, Vec<Submission>) = waiting
         .into_iter()
         .map(|one| (one.pending, one.submission))
         .unzip();
     block_on(async {
-        let client = config.connect(command.deadline).await.map_err(not_sent)?;
-        let mut results = send(&client, &pending, command.level, until).await;
+        let client = config.connect(manner.deadline).await.map_err(not_sent)?;
+        let mut results = send(&client, &pending, manner.level, until).await;
         let next_of = |result: &Result<Recorded, ClientError>| {
             result.as_ref().err().and_then(|error| client.next_log(error))
         };
@@ -114,14 +113,14 @@ fn transmit(
                 "  CLOSED   The log has ended; it is signed again for {next}."
             ));
             let statement = submissions[*first].statement();
-            let signatory = super::signatory(command, config, &statement, closed.len(), printer)?;
+            let signatory = super::signatory(manner, config, &statement, closed.len(), printer)?;
             for (place, next) in &closed {
                 let signed = submissions[*place].sign(&signatory, next, now());
                 let signed = signed.map_err(errors::prepare)?;
                 replace(&mut pending[*place], signed.into(), folder)?;
             }
             let again: Vec<Pending> = closed.iter().map(|(place, _)| pending[*place].clone()).collect();
-            let resent = send(&client, &again, command.level, until).await;
+            let resent = send(&client, &again, manner.level, until).await;
             for ((place, _), result) in closed.iter().zip(resent) {
                 results[*place] = result;
             }
