@@ -13,8 +13,12 @@ mod effect;
 mod grants;
 mod held;
 mod refused;
+mod snapshot;
 mod standing;
 mod table;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -27,6 +31,7 @@ use crate::vocabulary::{Blind, Blinding, Class, Event, OrganizationKind, Role, S
 
 pub use held::Held;
 pub use refused::NotAllowed;
+pub use snapshot::Malformed;
 pub use standing::{Capacity, Flag, Need, Provided, Standing};
 pub use table::{changes, roles_for};
 

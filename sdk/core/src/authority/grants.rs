@@ -21,7 +21,7 @@ impl Authority {
         let Some(grant) = &act.what.grant else {
             return Err(NotAllowed::OnlySponsorsGrant);
         };
-        self.in_role(act, member)?;
+        self.capacity(act, member, rule(act.what.class, act.what.event))?;
         let giver = self.giver(act, member, grant)?;
         let mut flags = Vec::new();
         if self.kind_unknown(grant, kind_of)? {
@@ -277,12 +277,16 @@ impl Authority {
         }
     }
 
-    /// The offer that the act accepts: it names the signer, or the signer is a sponsor already and
-    /// it names nobody or somebody of the same organisation.
+    /// The offer that the act accepts: of an organisation that is sponsor still, it names the signer,
+    /// or the signer is a sponsor already and it names nobody or somebody of the same organisation.
     pub(super) fn accepted(&self, act: &Act<'_>, member: &Member) -> Option<&Offer> {
         let record = act.linked(Rel::RespondsTo)?;
         let offer = self.offers.iter().find(|offer| offer.record == record)?;
         let sponsor = |held: &Held| held.role == Role::Sponsor && held.in_force(act.at);
+        let mut outgoing = self.members.get(&offer.from).into_iter().flatten();
+        if !outgoing.any(|(_, member)| member.held.iter().any(sponsor)) {
+            return None;
+        }
         let is_sponsor = member.held.iter().any(sponsor);
         let meant = match &offer.to {
             Some((name, _)) if act.is_by(name) => true,

@@ -96,19 +96,8 @@ pub enum Provided {
 }
 
 impl Provided {
-    /// All of them.
+    /// All of them, in the order of their numbers.
     pub const ALL: [Self; 4] = [Self::Nothing, Self::Blinded, Self::Unblinded, Self::Agreement];
-
-    /// The word for it in data.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Nothing => "nothing",
-            Self::Blinded => "blinded",
-            Self::Unblinded => "unblinded",
-            Self::Agreement => "agreement",
-        }
-    }
 }
 
 impl fmt::Display for Capacity {
