@@ -62,7 +62,7 @@ cp "$work/notary/trust.toml" "$work/trust.toml"
 cp "$work/notary/keys/log.pub" "$work/log.pub"
 start_notary
 run login "http://$grpc" --trust "$work/trust.toml" --token-file "$secrets/token" \
-  --key "$secrets/member.key" --name 'Jane Doe' --role data-manager
+  --key "$secrets/member.key" --name 'Jane Doe' --role sponsor
 
 submit() { run submit --passphrase-file "$secrets/member-passphrase" "$@"; }
 register=trial:NCT04573309
@@ -71,15 +71,16 @@ notarize_own_files() {
   step "A protocol, its amendment, an analysis plan and two datasets"
   printf 'Protocol 1.0\nPrimary endpoint: change from baseline at week 24.\n' >"$files/protocol-v1.0.txt"
   printf 'Amendment 1\nWeek 24 becomes week 26.\n' >"$files/amendment-1.txt"
-  printf 'Analysis plan 1.0\nMMRM on the full analysis set.\n' >"$files/sap-v1.0.txt"
+  printf 'Analysis plan 0.9\nMMRM on the full analysis set.\n' >"$files/sap-v0.9.txt"
   { echo 'USUBJID,AGE,SEX'; for i in $(seq 1 200); do echo "S-$i,$((20 + i % 60)),$((i % 2))"; done; } >"$files/adsl.csv"
   { echo 'USUBJID,PARAMCD,AVAL'; for i in $(seq 1 200); do echo "S-$i,CHG,$((i * 7 % 31))"; done; } >"$files/adtte.csv"
   cd "$files"
   submit protocol-v1.0.txt --register $register --class protocol --event finalised --version 1.0 --reason 'First version'
   submit amendment-1.txt --register $register --class protocol-amendment --event finalised --version 1 \
     --link amends=protocol-v1.0.txt.receipt.json --reason 'Longer follow-up'
-  submit sap-v1.0.txt --register $register --class statistical-analysis-plan --event finalised --version 1.0 \
-    --role statistician --reason 'Before the blind is broken'
+  # A draft: the plan is final once a blinded statistician and a sponsor, two persons, have signed it.
+  submit sap-v0.9.txt --register $register --class statistical-analysis-plan --event drafted --version 0.9 \
+    --reason 'For review'
   submit adsl.csv adtte.csv --each --register $register --class dataset --event data-cut --version 1.0 --reason 'Data cut'
 }
 

@@ -161,9 +161,10 @@ struct Kind {
 fn kind_of(folder: &str) -> Kind {
     let (class, event, role) = match folder {
         "protocols" => ("protocol", "finalised", "sponsor"),
-        "sap" => ("statistical-analysis-plan", "finalised", "statistician"),
-        "datasets" => ("dataset", "hard-lock", "data-manager"),
-        "tlf" => ("analysis-output", "finalised", "programmer"),
+        // Final plans take two persons.
+        "sap" => ("statistical-analysis-plan", "drafted", "sponsor"),
+        "datasets" => ("dataset", "hard-lock", "sponsor"),
+        "tlf" => ("analysis-output", "finalised", "sponsor"),
         _ => ("other", "drafted", "sponsor"),
     };
     Kind { class, event, role }
@@ -434,32 +435,32 @@ fn check_receipt(folder: &Folder, name: &str, receipt: &[u8], file: &FileQuery) 
 #[test]
 fn what_the_command_says_when_it_cannot() {
     let desk = Desk::new();
-    desk.write("plan.pdf", b"plan");
-    let plan = [
+    desk.write("adsl.xpt", b"data");
+    let lock = [
         "submit",
-        "plan.pdf",
+        "adsl.xpt",
         "--register",
         caller::REGISTER,
         "--class",
-        "statistical-analysis-plan",
+        "dataset",
         "--event",
-        "finalised",
+        "hard-lock",
         "--version",
         "1.0",
     ];
     let signed = [
-        &plan[..],
-        &["--role", "statistician", "--passphrase-file", "passphrase"],
+        &lock[..],
+        &["--role", "sponsor", "--passphrase-file", "passphrase"],
     ]
     .concat();
     // What needs a signature is not sent without one.
-    let refused = desk.run(&[&plan[..], &["--draft"]].concat());
+    let refused = desk.run(&[&lock[..], &["--draft"]].concat());
     assert_eq!(refused.status.code(), Some(65), "{}", programs::said(&refused));
     // A run with the same key and other content is a conflict that names the record.
     let key = "ab".repeat(32);
     desk.must(&[&signed[..], &["--idempotency-key", &key]].concat());
-    desk.write("plan.pdf", b"another plan");
-    fs::remove_file(desk.work.join("plan.pdf.receipt.json")).unwrap();
+    desk.write("adsl.xpt", b"other data");
+    fs::remove_file(desk.work.join("adsl.xpt.receipt.json")).unwrap();
     let conflict = desk.run(&[&signed[..], &["--idempotency-key", &key]].concat());
     assert_eq!(conflict.status.code(), Some(65), "{}", programs::said(&conflict));
     assert!(

@@ -55,7 +55,7 @@ pub(crate) fn submission(account: usize, number: u64) -> Outcome<Submission> {
             .version("1.0".parse()?)
             .purpose(Purpose::Interim)
             .files(&[file])
-            .signed_as(Role::DataManager, Meaning::Execution),
+            .signed_as(Role::Sponsor, Meaning::Execution),
     )
 }
 

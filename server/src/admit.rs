@@ -5,6 +5,7 @@
 
 use rand::Rng as _;
 use trialseal_core::{
+    authority::{self, NotAllowed},
     hash::{Hash, RecordId, Salt, sha256},
     identifiers::{MemberId, OrganizationId},
     index::LogIndex,
@@ -13,6 +14,7 @@ use trialseal_core::{
     salted::Tag,
     submission::{self, NOT_AFTER_MILLIS_MAX, SubmissionText},
     time::Instant,
+    vocabulary::Role,
 };
 
 use crate::{
@@ -20,7 +22,7 @@ use crate::{
     chain::{Chain, ReadLog},
     refusal::Refusal,
     seal::Admitted,
-    state::{AccountChange, AccountError, AccountRecord, Accounts, Author, Fingerprint},
+    state::{AccountChange, AccountError, AccountRecord, Accounts, Author, Fingerprint, Said},
     stored::{SaltedText, StoredEntry, Submitted},
 };
 
@@ -113,6 +115,9 @@ impl Admission<'_> {
         }
         let account = self.account_record(&what, &who)?;
         let signer = self.check_signer(caller, &who, account.as_ref())?;
+        if account.is_none() {
+            check_role(&what, signer.role)?;
+        }
         self.check_not_after(text.not_after)?;
         let verified = submission::verify_parsed(note_text, &signed, text, &signer.key)
             .map_err(|error| Refusal::field("submission.note", error.to_string()))?;
@@ -122,13 +127,7 @@ impl Admission<'_> {
         let idempotency_key = *verified.text.idempotency_key.as_bytes();
         Ok(Admitted {
             fingerprint: Fingerprint::of(&caller.organization, &idempotency_key),
-            organization: who.organization,
-            member: who.member,
-            sealed: what.is_sealed(),
-            register: what.register,
-            class: what.class,
-            event: what.event,
-            aliases: what.trial.map(|trial| trial.aliases).unwrap_or_default(),
+            said: Box::new(Said { what, who }),
             what: (what_text, leaves.0),
             who: (who_text, leaves.1),
             why: (why_text, leaves.2),
@@ -136,7 +135,6 @@ impl Admission<'_> {
             submitted: Submitted::Signed { note },
             idempotency_key,
             not_after: Some(not_after),
-            key: Some(Box::new(signer.key)),
             accounts_version: self.accounts.version(),
             account,
             not_these: Vec::new(),
@@ -157,8 +155,8 @@ impl Admission<'_> {
         if what.register.accounts_of().is_some() {
             return Err(Refusal::AccountsRegister(what.register));
         }
-        let admitted = self.compose(caller, &what, &why, idempotency_key)?;
-        self.check_links(&what)?;
+        let admitted = self.compose(caller, what, &why, idempotency_key)?;
+        self.check_links(&admitted.said.what)?;
         Ok(admitted)
     }
 
@@ -166,12 +164,7 @@ impl Admission<'_> {
     ///
     /// # Errors
     /// If the change has no form of its own.
-    pub fn account(
-        &self,
-        operator: &Caller,
-        what: &What,
-        change: AccountChange,
-    ) -> Result<Admitted, Refusal> {
+    pub fn account(&self, operator: &Caller, what: What, change: AccountChange) -> Result<Admitted, Refusal> {
         let mut idempotency_key = [0; 32];
         rand::rng().fill_bytes(&mut idempotency_key);
         let mut admitted = self.compose(operator, what, &Why::default(), idempotency_key)?;
@@ -185,12 +178,12 @@ impl Admission<'_> {
     fn compose(
         &self,
         caller: &Caller,
-        what: &What,
+        what: What,
         why: &Why,
         idempotency_key: [u8; 32],
     ) -> Result<Admitted, Refusal> {
         let who = Who::draft(caller.organization.clone(), caller.member.clone());
-        let violations = check_form(what, Some(&who), why, false);
+        let violations = check_form(&what, Some(&who), why, false);
         if !violations.is_empty() {
             return Err(Refusal::Invalid(violations));
         }
@@ -211,12 +204,7 @@ impl Admission<'_> {
         );
         Ok(Admitted {
             fingerprint: Fingerprint::of(&caller.organization, &idempotency_key),
-            organization: caller.organization.clone(),
-            member: caller.member.clone(),
-            register: what.register.clone(),
-            class: what.class,
-            event: what.event,
-            sealed: what.is_sealed(),
+            said: Box::new(Said { what, who }),
             what: (what_text, leaves.0),
             who: (who_text, leaves.1),
             why: (why_text, leaves.2),
@@ -224,14 +212,8 @@ impl Admission<'_> {
             submission: None,
             idempotency_key,
             not_after: None,
-            key: None,
             accounts_version: self.accounts.version(),
             account: None,
-            aliases: what
-                .trial
-                .as_ref()
-                .map(|trial| trial.aliases.clone())
-                .unwrap_or_default(),
             not_these: Vec::new(),
             closed_log: false,
         })
@@ -292,14 +274,14 @@ impl Admission<'_> {
     }
 
     /// The signer must be the account's member, with a key that is enrolled for it.
-    fn check_signer(
+    fn check_signer<'w>(
         &self,
         caller: &Caller,
-        who: &Who,
+        who: &'w Who,
         account: Option<&AccountRecord>,
-    ) -> Result<Signer, Refusal> {
+    ) -> Result<&'w Signer, Refusal> {
         let refused = |problem: String| Err(Refusal::KeyNotEnrolled(problem));
-        let Some(signer) = who.signer.clone() else {
+        let Some(signer) = &who.signer else {
             return Err(Refusal::field(
                 "who",
                 "a signed submission names its signer and key",
@@ -404,6 +386,20 @@ impl Admission<'_> {
         }
         Ok(false)
     }
+}
+
+/// Refuses what no grant could allow: the rest is judged at the record's place.
+fn check_role(what: &What, role: Role) -> Result<(), Refusal> {
+    let (class, event) = (what.class, what.event);
+    if authority::may(role, class, event) {
+        return Ok(());
+    }
+    Err(Refusal::from(NotAllowed::MayNot {
+        held: vec![role],
+        class,
+        event,
+        could: authority::roles_for(class, event),
+    }))
 }
 
 fn record_at(log: &ReadLog, index: LogIndex) -> Result<Option<RecordId>, Refusal> {

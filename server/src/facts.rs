@@ -7,12 +7,11 @@ use trialseal_core::{
     record::{FieldViolation, What, When, Who},
     submission::SubmissionText,
     time::Instant,
-    vocabulary::{Class, Event},
 };
 
 use crate::{
     account_record::account_record,
-    state::{DRAFT_REMEMBERED_MS, Fingerprint, RecordFacts},
+    state::{DRAFT_REMEMBERED_MS, Fingerprint, RecordFacts, Said},
     stored::{StoredRecord, Submitted},
 };
 
@@ -42,8 +41,8 @@ pub fn facts_of(stored: &StoredRecord) -> Result<RecordFacts, FactsError> {
     let when = When::parse(&stored.when.text).map_err(|all| FactsError::violations("when", &all))?;
     let who = Who::parse(&stored.who.text).map_err(|all| FactsError::violations("who", &all))?;
     // Reading `what` costs more than all the rest, and few records change anything by it.
-    let registers = (when.class, when.event) == (Class::Trial, Event::Registered);
-    let what = if registers || when.register.accounts_of().is_some() {
+    let matters = Said::matters(&when.register, when.class, when.event, when.sequence);
+    let what = if matters || when.register.accounts_of().is_some() {
         let what = What::parse(&stored.what.text).map_err(|all| FactsError::violations("what", &all))?;
         Some(what)
     } else {
@@ -54,9 +53,9 @@ pub fn facts_of(stored: &StoredRecord) -> Result<RecordFacts, FactsError> {
         part: "what",
         problem,
     })?;
-    let aliases = what.and_then(|what| what.trial).map(|trial| trial.aliases);
     let (key, not_after) = submission_of(stored, when.received_at)?;
-    let organization = who.organization;
+    let organization = who.organization.clone();
+    let said = what.filter(|_| matters).map(|what| Box::new(Said { what, who }));
     Ok(RecordFacts {
         record: stored.leaves().root(),
         sequence: when.sequence,
@@ -69,7 +68,7 @@ pub fn facts_of(stored: &StoredRecord) -> Result<RecordFacts, FactsError> {
         organization,
         not_after,
         account,
-        aliases: aliases.unwrap_or_default(),
+        said,
     })
 }
 

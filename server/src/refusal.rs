@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use trialseal_core::{
-    checkpoint::Origin, hash::RecordId, identifiers::RegisterName, index::LogIndex, record::FieldViolation,
-    time::Instant,
+    authority::NotAllowed, checkpoint::Origin, hash::RecordId, identifiers::RegisterName, index::LogIndex,
+    record::FieldViolation, time::Instant,
 };
 
 use crate::{limits, state::AccountError};
@@ -22,9 +22,9 @@ pub enum Refusal {
     /// The token, or its member, was revoked.
     #[error("the token was revoked; ask the notary's operator for a new one")]
     TokenRevoked,
-    /// The register belongs to another organisation.
-    #[error("register {0} was opened by another organisation; nothing is on record")]
-    NotYourRegister(RegisterName),
+    /// The submitter may not do that in this register.
+    #[error("{0}; nothing is on record")]
+    NotAllowed(Box<NotAllowed>),
     /// Accounts are changed by the operator and by signed records of the organisation's administrators.
     #[error(
         "register {0} holds accounts, which the organisation's administrators and the notary's operator keep: \
@@ -118,6 +118,12 @@ fn list(violations: &[FieldViolation]) -> String {
     all.join("; ")
 }
 
+impl From<NotAllowed> for Refusal {
+    fn from(not_allowed: NotAllowed) -> Self {
+        Self::NotAllowed(Box::new(not_allowed))
+    }
+}
+
 impl Refusal {
     /// A single wrong field.
     #[must_use]
@@ -135,7 +141,7 @@ impl Refusal {
             Self::TokenUnknown => "TOKEN_UNKNOWN",
             Self::TokenExpired(_) => "TOKEN_EXPIRED",
             Self::TokenRevoked => "TOKEN_REVOKED",
-            Self::NotYourRegister(_) => "NOT_YOUR_REGISTER",
+            Self::NotAllowed(not_allowed) => not_allowed.reason(),
             Self::AccountsRegister(_) => "OPERATORS_REGISTER",
             Self::KeyNotEnrolled(_) => "KEY_NOT_ENROLLED",
             Self::Invalid(_) => "INVALID_SUBMISSION",

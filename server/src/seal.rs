@@ -8,16 +8,15 @@
 use bytes::Bytes;
 use rand::{Rng as _, rngs::StdRng};
 use trialseal_core::{
+    authority::{Act, Authority},
     checkpoint::{Checkpoint, Origin},
     entry::{Statement, record_entry, record_leaf_hash},
     hash::{Hash, RecordId, Salt},
-    identifiers::{MemberId, OrganizationId, RegisterName, TrialId},
+    identifiers::OrganizationId,
     index::{LogIndex, LogSize},
     merkle::{ProofError, compact_range::CompactRange, range_proof::RangeTree},
-    note::VerifierKey,
     record::{RecordLeaves, When},
     time::Instant,
-    vocabulary::{Class, Event},
 };
 
 use crate::{
@@ -25,7 +24,7 @@ use crate::{
     refusal::Refusal,
     state::{
         ALIASES_MAX, AccountRecord, Completed, DRAFT_REMEMBERED_MS, Fingerprint, FullPage, NextLog,
-        REGISTERS_MAX, RecordFacts, RememberedLimits, State, read_lock,
+        REGISTERS_MAX, RecordFacts, RememberedLimits, Said, State, read_lock,
     },
     stored::{BatchBuilder, SaltedText, StoredBatch, StoredEntry, StoredRecord, Submitted},
 };
@@ -33,18 +32,8 @@ use crate::{
 /// A submission that passed admission: well-formed, authenticated, hashed.
 #[derive(Debug)]
 pub struct Admitted {
-    /// The account's organisation.
-    pub organization: OrganizationId,
-    /// The account's member.
-    pub member: MemberId,
-    /// From `what`.
-    pub register: RegisterName,
-    /// From `what`.
-    pub class: Class,
-    /// From `what`.
-    pub event: Event,
-    /// Whether blinded eyes may know only that the record exists.
-    pub sealed: bool,
+    /// What it says, and who says it.
+    pub said: Box<Said>,
     /// Part `what` with its leaf.
     pub what: (SaltedText, Hash),
     /// Part `who` with its leaf.
@@ -61,14 +50,10 @@ pub struct Admitted {
     pub idempotency_key: [u8; 32],
     /// From the note; a draft has none.
     pub not_after: Option<Instant>,
-    /// The key that signed; a draft has none.
-    pub key: Option<Box<VerifierKey>>,
     /// Which accounts admission judged by.
     pub accounts_version: u64,
     /// The change of the accounts that it makes.
     pub account: Option<AccountRecord>,
-    /// The other ids under which it registers its trial.
-    pub aliases: Vec<TrialId>,
     /// Records that share the fingerprint and were found to be something else.
     pub not_these: Vec<Place>,
     /// It is signed for a closed log of this notary: it can only be on record already.
@@ -249,7 +234,7 @@ impl Open<'_> {
 
     /// Takes a submission in, or says why not.
     pub fn submit(&mut self, admitted: Admitted) -> Outcome {
-        if let Err(refusal) = self.judge(&admitted) {
+        if let Err(refusal) = self.judge_account(&admitted) {
             return Outcome::Refused(refusal);
         }
         let mut candidates = self.sealer.state.remembered().candidates(admitted.fingerprint);
@@ -271,10 +256,15 @@ impl Open<'_> {
             .sealer
             .state
             .remembered()
-            .room_for(&admitted.organization, self.sealer.limits)
+            .room_for(&admitted.said.who.organization, self.sealer.limits)
             .is_err()
         {
             return Outcome::Refused(Refusal::RememberedFull);
+        }
+        // After the search for what is on record already: a repeat is answered with its record,
+        // whatever its submitter may do by now.
+        if let Err(refusal) = self.judge_authority(&admitted) {
+            return Outcome::Refused(refusal);
         }
         let position = self.entries.len();
         match self.append(admitted) {
@@ -283,61 +273,80 @@ impl Open<'_> {
         }
     }
 
-    /// Authority, place and time, judged at exactly this index.
-    fn judge(&self, admitted: &Admitted) -> Result<(), Refusal> {
-        let state = &self.sealer.state;
+    /// Time and account, judged at exactly this index.
+    fn judge_account(&self, admitted: &Admitted) -> Result<(), Refusal> {
         if let Some(not_after) = admitted.not_after.filter(|not_after| *not_after < self.time) {
             return Err(Refusal::SubmissionExpired(not_after));
         }
-        if let Some(account) = &admitted.account {
-            return state.accounts().check(account, self.time).map_err(Refusal::from);
+        let accounts = self.sealer.state.accounts();
+        if admitted.account.is_some() || admitted.accounts_version == accounts.version() {
+            return Ok(());
         }
-        if admitted.accounts_version != state.accounts().version() {
-            let accounts = state.accounts();
+        let who = &admitted.said.who;
+        accounts
+            .member(&who.organization, &who.member)
+            .ok_or(Refusal::TokenRevoked)?;
+        if let Some(signer) = &who.signer {
             accounts
-                .member(&admitted.organization, &admitted.member)
-                .ok_or(Refusal::TokenRevoked)?;
-            if let Some(key) = &admitted.key {
-                accounts
-                    .key(&admitted.organization, &admitted.member, key)
-                    .filter(|enrolled| enrolled.state.is_usable())
-                    .ok_or_else(|| {
-                        Refusal::KeyNotEnrolled("the key is no longer enrolled for this member".to_owned())
-                    })?;
-            }
+                .key(&who.organization, &who.member, &signer.key)
+                .filter(|enrolled| enrolled.state.is_usable())
+                .ok_or_else(|| {
+                    Refusal::KeyNotEnrolled("the key is no longer enrolled for this member".to_owned())
+                })?;
         }
+        Ok(())
+    }
+
+    /// Whether its submitter may do this in this register, judged at exactly this index.
+    fn judge_authority(&self, admitted: &Admitted) -> Result<(), Refusal> {
+        let state = &self.sealer.state;
+        let accounts = state.accounts();
+        if let Some(account) = &admitted.account {
+            return accounts.check(account, self.time).map_err(Refusal::from);
+        }
+        let Said { what, who } = &*admitted.said;
         let registers = read_lock(state.registers());
-        if registers
-            .claims()
-            .count_with(&admitted.register, &admitted.aliases)
-            > ALIASES_MAX
+        if let Some(trial) = &what.trial
+            && registers.claims().count_with(&what.register, &trial.aliases) > ALIASES_MAX
         {
             let problem =
                 format!("a register may claim {ALIASES_MAX} other ids, and has too many with these");
             return Err(Refusal::field("what.trial.aliases", problem));
         }
-        match registers.head(&admitted.register) {
-            Some(head) if head.owner == admitted.organization => Ok(()),
-            Some(_) => Err(Refusal::NotYourRegister(admitted.register.clone())),
-            None if registers.len() >= REGISTERS_MAX => Err(Refusal::RegistersFull),
-            None => Ok(()),
-        }
+        let act = Act::of(what, who, self.time);
+        let kind_of = |organization: &OrganizationId| accounts.kind_of(organization);
+        let judged = match registers.head(&what.register) {
+            Some(head) => head.authority.judge(&act, kind_of),
+            None if registers.len() >= REGISTERS_MAX => return Err(Refusal::RegistersFull),
+            None => Authority::default().judge(&act, kind_of),
+        };
+        judged.map(drop).map_err(Refusal::from)
     }
 
     fn append(&mut self, admitted: Admitted) -> Result<(), Refusal> {
         let index = self.next_index()?;
-        let place = read_lock(self.sealer.state.registers()).next(&admitted.register);
+        let place = read_lock(self.sealer.state.registers()).next(&admitted.said.what.register);
         let (sequence, previous) = place.map_err(|error| Refusal::OutOfRange(error.to_string()))?;
+        let Said { what, .. } = &*admitted.said;
+        let (class, event, sealed) = (what.class, what.event, what.is_sealed());
+        // What changes nothing is not kept: its names go on without being copied.
+        let (register, organization, said) = if Said::matters(&what.register, class, event, sequence) {
+            let organization = admitted.said.who.organization.clone();
+            (what.register.clone(), organization, Some(admitted.said))
+        } else {
+            let Said { what, who } = *admitted.said;
+            (what.register, who.organization, None)
+        };
         let when = When {
             log: self.sealer.origin.clone(),
             index,
             received_at: self.time,
-            register: admitted.register,
+            register,
             sequence,
             previous,
-            class: admitted.class,
-            event: admitted.event,
-            sealed: admitted.sealed,
+            class,
+            event,
+            sealed,
             submission: admitted.submission,
         };
         let mut salt = [0; 32];
@@ -371,13 +380,13 @@ impl Open<'_> {
             class: when.class,
             event: when.event,
             register: when.register,
-            organization: admitted.organization,
+            organization,
             fingerprint: admitted.fingerprint,
             not_after: admitted
                 .not_after
                 .unwrap_or_else(|| self.time.plus_millis(DRAFT_REMEMBERED_MS)),
             account: admitted.account,
-            aliases: admitted.aliases,
+            said,
         };
         let completed = self.sealer.state.apply(&facts);
         self.add(PublicEntry::Record(record), record_leaf_hash(&record), completed);
@@ -494,3 +503,6 @@ pub(crate) fn completed_tiles(tree: &RangeTree, first: LogIndex, size: LogSize) 
     }
     roots
 }
+
+#[cfg(test)]
+mod tests;

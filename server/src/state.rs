@@ -6,12 +6,14 @@
 use std::sync::{Arc, RwLock};
 
 use trialseal_core::{
+    authority::{self, Authority, Placed, Standing},
     checkpoint::Origin,
     entry::{LogKeys, Statement},
     hash::RecordId,
-    identifiers::{OrganizationId, RegisterName, TrialId},
+    identifiers::{OrganizationId, RegisterName},
     index::{LogIndex, LogSize, Sequence},
     merkle::{builder, leaf_hash},
+    record::{What, Who},
     time::Instant,
     vocabulary::{Class, Event},
 };
@@ -65,8 +67,29 @@ pub struct RecordFacts {
     pub not_after: Instant,
     /// The change of the accounts that it is, if it is one.
     pub account: Option<AccountRecord>,
-    /// The other ids under which it registers its trial.
-    pub aliases: Vec<TrialId>,
+    /// The record itself, if it changes what others may do or under which ids the trial is known.
+    pub said: Option<Box<Said>>,
+}
+
+/// What a record of a trial's register says, and who says it.
+#[derive(Debug, Clone)]
+pub struct Said {
+    /// What is put on record.
+    pub what: What,
+    /// Who does so.
+    pub who: Who,
+}
+
+impl Said {
+    /// Whether a record of this class and event, at this place of a register, changes the state:
+    /// few do, and only those are read when a log is replayed.
+    #[must_use]
+    pub fn matters(register: &RegisterName, class: Class, event: Event, sequence: Sequence) -> bool {
+        register.accounts_of().is_none()
+            && (sequence == Sequence::FIRST
+                || authority::changes(class, event)
+                || (class, event) == (Class::Trial, Event::Registered))
+    }
 }
 
 impl RecordFacts {
@@ -117,6 +140,8 @@ pub struct Completed {
     pub page: Option<FullPage>,
     /// A generation of remembered submissions, as its object.
     pub generation: Option<(u64, Vec<u8>)>,
+    /// What an act is worth that changes what others may do, or the signature on one.
+    pub standing: Option<Standing>,
 }
 
 /// Nobody panics while holding the lock: the guarded code only indexes and inserts. If
@@ -213,6 +238,13 @@ impl State {
         &self.registers
     }
 
+    /// Who may do what in a register; none where it has no record.
+    #[must_use]
+    pub fn authority(&self, register: &RegisterName) -> Option<Arc<Authority>> {
+        let registers = read_lock(&self.registers);
+        registers.head(register).map(|head| Arc::clone(&head.authority))
+    }
+
     /// The remembered submissions.
     #[must_use]
     pub fn remembered(&self) -> &Remembered {
@@ -266,8 +298,8 @@ impl State {
             }
         }
         Completed {
-            page: None,
             generation: self.advance(index),
+            ..Completed::default()
         }
     }
 
@@ -284,9 +316,14 @@ impl State {
             facts.record,
             facts.row(place),
         );
-        if !facts.aliases.is_empty() {
-            registers.claim(&facts.register, &facts.aliases);
-        }
+        let standing = facts.said.as_ref().and_then(|said| {
+            let placed = Placed {
+                record: facts.record,
+                index,
+                sequence: facts.sequence,
+            };
+            registers.act(said, facts.received_at, placed, &self.accounts)
+        });
         drop(registers);
         if let Some(account) = &facts.account {
             Arc::make_mut(&mut self.accounts).apply(index, facts.record, account);
@@ -296,6 +333,7 @@ impl State {
         Completed {
             page,
             generation: self.advance(index),
+            standing,
         }
     }
 

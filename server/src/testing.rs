@@ -15,11 +15,12 @@ use std::{path::Path, sync::Arc, time::Duration};
 use rand::{SeedableRng as _, rngs::StdRng};
 use tempfile::TempDir;
 use trialseal_core::{
-    checkpoint::Origin, cose::CoseSigningKey, index::LogIndex, note::VerifierKey, time::Instant,
+    checkpoint::Origin, cose::CoseSigningKey, index::LogIndex, note::VerifierKey, record::What,
+    time::Instant, vocabulary::Role,
 };
 
 pub(crate) use self::{
-    submissions::{Person, account_changes, draft, operator, signed},
+    submissions::{Person, Signing, account_changes, draft, granted, operator, signed, what},
     watched::{Change, Watched},
     witness::{Does, ScriptedWitness},
 };
@@ -316,11 +317,29 @@ impl Steps {
             .unwrap()
     }
 
+    /// Something signed in a role.
+    pub(crate) fn admit(
+        &self,
+        person: &Person,
+        role: Role,
+        what: &What,
+        number: u64,
+    ) -> Result<Admitted, Refusal> {
+        let accounts = self.accounts();
+        let signing = Signing {
+            origin: &self.chain.present().origin,
+            accounts: &accounts,
+            now: self.clock.now(),
+        };
+        let prepared = signing.sign(person, role, what, number);
+        self.admission(&accounts).prepared(&person.caller(), prepared)
+    }
+
     pub(crate) fn admit_account(&self, change: AccountChange) -> Admitted {
         let accounts = self.accounts();
         let what = what_of(&change).unwrap();
         self.admission(&accounts)
-            .account(&operator(), &what, change)
+            .account(&operator(), what, change)
             .unwrap()
     }
 
@@ -429,7 +448,7 @@ impl Served {
             let admitted = self
                 .notary
                 .admission(&accounts)
-                .account(&operator(), &what, change)
+                .account(&operator(), what, change)
                 .unwrap();
             self.submit(admitted).await.unwrap();
         }

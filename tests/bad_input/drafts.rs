@@ -217,7 +217,12 @@ async fn drafts() {
     };
     let refused = (Code::PermissionDenied, "OPERATORS_REGISTER");
     scene
-        .refuse_all([case("accounts", of_draft(accounts), refused, "operator keeps")])
+        .refuse_all([case(
+            "accounts",
+            of_draft(accounts),
+            refused,
+            "only signed enrolments",
+        )])
         .await;
     // The same with nothing wrong is taken, from whom the register belongs to.
     scene
@@ -225,12 +230,12 @@ async fn drafts() {
         .submit(of_draft(draft("nothing wrong")))
         .await
         .unwrap();
-    let refused = (Code::PermissionDenied, "NOT_YOUR_REGISTER");
+    let refused = (Code::PermissionDenied, "NO_ROLE");
     let theirs = case(
         "another's register",
         of_draft(draft("a")),
         refused,
-        "was opened by another organisation",
+        "zenith/m-9 holds no role in this register; a sponsor of the trial can grant one",
     );
     scene.refuses(&scene.zenith(), &theirs).await;
 }

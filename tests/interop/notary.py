@@ -49,7 +49,7 @@ class Notary:
         self.grpc, self.http = (word.split("=")[1] for word in ready.split()[1:3])
         self.url = f"http://{self.http}/{ORIGIN.split('/', 1)[1]}/"
         run(*self.trialseal, "login", f"http://{self.grpc}", "--trust", self.trust, "--token-file", self.folder / "token",
-            "--key", self.key, "--name", "Jane Doe", "--role", "data-manager")
+            "--key", self.key, "--name", "Jane Doe", "--role", "sponsor")
 
     def submit(self, count, name="file", flags=(), expect=0):
         """Puts that many files on record, signed; their receipts lie beside them. Returns the files."""

@@ -33,7 +33,7 @@ pub use held::Held;
 pub use refused::NotAllowed;
 pub use snapshot::Malformed;
 pub use standing::{Capacity, Flag, Need, Provided, Standing};
-pub use table::{changes, roles_for};
+pub use table::{changes, may, roles_for};
 
 /// Most acts of a register that are pending at once.
 pub const PENDING_MAX: usize = 1_000;

@@ -41,6 +41,7 @@ pub(super) struct Record {
     pub(super) facts: RecordFacts,
     pub(super) when: When,
     pub(super) who: Who,
+    pub(super) what: What,
 }
 
 /// Reads and checks a stored entry.
@@ -122,7 +123,12 @@ fn check_record(stored: &StoredRecord, origin: &Origin) -> Result<Record, String
         }
     }
     let facts = facts_of(stored).map_err(|error| error.to_string())?;
-    Ok(Record { facts, when, who })
+    Ok(Record {
+        facts,
+        when,
+        who,
+        what,
+    })
 }
 
 fn check_note(

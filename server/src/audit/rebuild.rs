@@ -5,10 +5,11 @@ use std::{collections::BTreeMap, path::Path};
 use aws_lc_rs::digest::{self, SHA256};
 use bytes::Bytes;
 use trialseal_core::{
+    authority::{Act, Authority},
     checkpoint::{Checkpoint, Origin},
     entry::Statement,
     hash::{Hash, sha256},
-    identifiers::MemberId,
+    identifiers::{MemberId, OrganizationId},
     index::{LogIndex, LogSize},
     merkle::compact_range::CompactRange,
     note::VerifierKey,
@@ -150,7 +151,7 @@ impl<'a> Rebuild<'a> {
 
     /// A record's place among those before it, and the authority of who put it there.
     fn judge(&self, record: &Record, index: u64) -> Result<(), String> {
-        let Record { facts, when, .. } = record;
+        let when = &record.when;
         if index == 0 {
             return Err("the first entry of a log is its statement open".to_owned());
         }
@@ -179,21 +180,25 @@ impl<'a> Rebuild<'a> {
                     .map_or_else(|| "none".to_owned(), |previous| previous.to_string())
             ));
         }
-        if registers
-            .head(&when.register)
-            .is_some_and(|head| head.owner != *facts.owner())
-        {
-            return Err(format!(
-                "register {} belongs to another organisation",
-                when.register
-            ));
+        self.judge_accounts(record)?;
+        if when.register.accounts_of().is_some() {
+            return Ok(());
         }
-        self.judge_accounts(record)
+        let act = Act::of(&record.what, &record.who, when.received_at);
+        let accounts = self.state.accounts();
+        let kind_of = |organization: &OrganizationId| accounts.kind_of(organization);
+        let judged = match registers.head(&when.register) {
+            Some(head) => head.authority.judge(&act, kind_of),
+            None => Authority::default().judge(&act, kind_of),
+        };
+        judged
+            .map(drop)
+            .map_err(|error| format!("its signer was not allowed to put it there: {error}"))
     }
 
     /// Who put the record there must have had the right to by the accounts at its place.
     fn judge_accounts(&self, record: &Record) -> Result<(), String> {
-        let Record { facts, when, who } = record;
+        let Record { facts, when, who, .. } = record;
         let accounts = self.state.accounts();
         let (organization, name) = (&who.organization, who.key_name());
         if let Some(owner) = when.register.accounts_of() {

@@ -46,7 +46,7 @@ impl Notary {
         let facts = facts_of(&stored).map_err(|error| self.internal(&error))?;
         let (key, not_after) =
             submission_of(&stored, facts.received_at).map_err(|error| self.internal(&error))?;
-        if facts.organization != admitted.organization
+        if facts.organization != admitted.said.who.organization
             || key != admitted.idempotency_key
             || not_after < self.now()
         {

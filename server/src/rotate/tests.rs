@@ -11,6 +11,7 @@ use trialseal_core::{
     index::{LogIndex, Sequence},
     record::{Enrolment, When},
     trust::Level,
+    vocabulary::Role,
 };
 
 use super::RotateError;
@@ -23,7 +24,7 @@ use crate::{
     seal::Outcome,
     state::{AccountChange, read_lock},
     stored::StoredEntry,
-    testing::{Change, Person, Steps, TestLog, Watched, account_changes, filled},
+    testing::{Change, Person, Steps, TestLog, Watched, account_changes, filled, granted},
 };
 
 /// A log of a few hundred records, which has rolled: tiles, snapshots, released segments.
@@ -364,6 +365,14 @@ fn a_log_is_rotated_twice() {
         .admission(&accounts)
         .prepared(&person.caller(), old)
         .unwrap();
+    // The register's sponsor is still who opened it in the first log.
+    let grant = steps.admit(
+        &person,
+        Role::Sponsor,
+        &granted(&other, Role::Sponsor, 40_001),
+        40_000,
+    );
+    steps.seal_new(vec![grant.unwrap()]).unwrap();
     let signed = steps.admit_signed(&other, 40_001);
     let (_, outcomes) = steps.seal(vec![admitted, signed]).unwrap();
     assert!(

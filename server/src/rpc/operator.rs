@@ -188,7 +188,7 @@ impl OperatorService {
         }
         let what = what_of(&change).map_err(|error| notary.internal(&error))?;
         let accounts = notary.accounts();
-        let admitted = notary.admission(&accounts).account(&operator, &what, change)?;
+        let admitted = notary.admission(&accounts).account(&operator, what, change)?;
         let room = notary.room(1, admitted.bytes() as u64)?;
         let answer = notary.submit(vec![Ok(admitted)], room).await?.pop();
         let index = match answer {

@@ -18,7 +18,7 @@ const MESSAGE_BYTES_MAX: usize = 1_024;
 fn code(refusal: &Refusal) -> Code {
     match refusal {
         Refusal::TokenUnknown | Refusal::TokenExpired(_) | Refusal::TokenRevoked => Code::Unauthenticated,
-        Refusal::NotYourRegister(_)
+        Refusal::NotAllowed(_)
         | Refusal::AccountsRegister(_)
         | Refusal::KeyNotEnrolled(_)
         | Refusal::Account(

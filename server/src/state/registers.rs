@@ -1,9 +1,10 @@
 //! The head of every register: who opened it, its last record, and the records not
 //! yet on a full page of the listing.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use trialseal_core::{
+    authority::{Act, Authority, Placed, Standing},
     hash::{Hash, RecordId},
     identifiers::{OrganizationId, RegisterName, TrialId},
     index::{IndexError, Sequence},
@@ -11,7 +12,7 @@ use trialseal_core::{
     vocabulary::{Class, Event},
 };
 
-use super::claims::Claims;
+use super::{Accounts, Said, claims::Claims};
 use crate::{
     chain::Place,
     codec::{Malformed, Reader, Writer},
@@ -102,6 +103,8 @@ pub struct RegisterHead {
     pub sequence: Sequence,
     /// Rows after the last full page.
     pub unpaged: Vec<[u8; ROW_BYTES]>,
+    /// Who may do what in it. Always empty for an organisation's accounts.
+    pub authority: Arc<Authority>,
 }
 
 /// All registers of a log.
@@ -124,9 +127,20 @@ impl Registers {
         &self.claims
     }
 
-    /// Folds in the other ids that a registration claims.
-    pub fn claim(&mut self, register: &RegisterName, ids: &[TrialId]) {
-        self.claims.add(register, ids);
+    /// Folds in a record that was appended and that changes what others may do, or under which
+    /// ids the trial is known. What its signer was not allowed changes nothing; the notary seals
+    /// no such record, and an audit names it.
+    pub fn act(&mut self, said: &Said, at: Instant, placed: Placed, accounts: &Accounts) -> Option<Standing> {
+        let Said { what, who } = said;
+        let head = self.heads.get_mut(&what.register)?;
+        let act = Act::of(what, who, at);
+        let kind_of = |organization: &OrganizationId| accounts.kind_of(organization);
+        let authority = Arc::make_mut(&mut head.authority);
+        let standing = authority.replay(&act, placed, kind_of).ok()?;
+        if let Some(trial) = &what.trial {
+            self.claims.add(&what.register, &trial.aliases);
+        }
+        Some(standing)
     }
 
     /// The registers that a trial id leads to: the one that bears it, then those that claim it.
@@ -196,6 +210,7 @@ impl Registers {
                 last: record,
                 sequence,
                 unpaged: vec![row.pack()],
+                authority: Arc::default(),
             };
             self.heads.insert(register.clone(), head);
             return None;
@@ -225,6 +240,9 @@ impl Registers {
             for row in &head.unpaged {
                 writer.raw(row);
             }
+            let authority = head.authority.to_bytes();
+            writer.count(authority.len());
+            writer.raw(&authority);
         }
         self.claims.encode(writer);
     }
@@ -246,6 +264,7 @@ impl Registers {
                 unpaged: (0..reader.count()?)
                     .map(|_| reader.array())
                     .collect::<Result<_, _>>()?,
+                authority: decode_authority(reader)?,
             };
             if registers.heads.insert(name, head).is_some() {
                 return Err(Malformed);
@@ -254,6 +273,12 @@ impl Registers {
         registers.claims = Claims::decode(reader)?;
         Ok(registers)
     }
+}
+
+fn decode_authority(reader: &mut Reader<'_>) -> Result<Arc<Authority>, Malformed> {
+    let length = reader.count()?;
+    let authority = Authority::from_bytes(reader.raw(length)?);
+    authority.map(Arc::new).map_err(|_| Malformed)
 }
 
 #[cfg(test)]
@@ -288,8 +313,8 @@ mod tests {
         // The first claims the second's name, and the third what the first claims, and one that is free.
         let free = TrialId::parse("DRKS00000001").unwrap();
         let second = TrialId::of_register(&names[1]).unwrap();
-        registers.claim(&names[0], std::slice::from_ref(&second));
-        registers.claim(&names[2], &[second.clone(), free.clone()]);
+        registers.claims.add(&names[0], std::slice::from_ref(&second));
+        registers.claims.add(&names[2], &[second.clone(), free.clone()]);
         assert_eq!(registers.rivals(&names[0]), [&names[1], &names[2]]);
         assert_eq!(registers.rivals(&names[1]), [&names[2], &names[0]]);
         assert_eq!(registers.rivals(&names[2]), [&names[1], &names[0]]);

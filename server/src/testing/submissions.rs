@@ -6,11 +6,11 @@ use trialseal_core::{
     hash::{Hash, Salt, sha256, sha256_of},
     identifiers::{MemberId, OrganizationId, RegisterName, VersionCode},
     note::{Ed25519SigningKey, KeyName},
-    record::{Enrolment, IdentityGrade, ManifestCommitment, Signer, What, Who, Why},
+    record::{Enrolment, Grant, IdentityGrade, ManifestCommitment, Signer, What, Who, Why},
     salted::Tag,
     submission::{IdempotencyKey, SubmissionText},
     time::Instant,
-    vocabulary::{Class, Event, Meaning, OrganizationKind, Role, SignerKind},
+    vocabulary::{Blind, Class, Event, Meaning, OrganizationKind, Role, SignerKind},
 };
 
 use crate::{
@@ -122,47 +122,81 @@ pub(crate) fn signed(
     number: u64,
     now: Instant,
 ) -> Prepared {
-    let enrolled = accounts
-        .key(&person.organization, &person.member, person.key.verifier())
-        .unwrap();
-    let who = Who {
-        organization: person.organization.clone(),
-        member: person.member.clone(),
-        signer: Some(Signer {
-            name: "A. Person".to_owned(),
-            role: Role::Statistician,
-            meaning: Meaning::Authorship,
-            kind: SignerKind::Person,
-            key: person.key.verifier().clone(),
-            signed_at: now,
-            enrolment: Enrolment {
-                index: enrolled.index,
-                record: enrolled.record,
-            },
-        }),
+    let signing = Signing {
+        origin,
+        accounts,
+        now,
     };
-    let part = |part: &str, text: String| SaltedText {
-        salt: Salt::from_bytes(*numbered(part, number).as_bytes()),
-        text: Bytes::from(text),
-    };
-    let parts = (
-        part("what", what(number).to_json()),
-        part("who", who.to_json()),
-        part("why", Why::default().to_json()),
-    );
-    let text = SubmissionText {
-        log: origin.clone(),
-        not_after: now.plus_millis(24 * 3_600_000),
-        idempotency_key: IdempotencyKey::from_bytes(idempotency_key(number)),
-        what: parts.0.leaf(Tag::What),
-        who: parts.1.leaf(Tag::Who),
-        why: parts.2.leaf(Tag::Why),
-    };
-    let note = Bytes::from(text.sign(&person.key));
-    Prepared {
-        what: parts.0,
-        who: parts.1,
-        why: parts.2,
-        note,
+    signing.sign(person, Role::Sponsor, &what(number), number)
+}
+
+/// A grant to somebody else of a role in the register of submission `number`, all of it.
+pub(crate) fn granted(to: &Person, role: Role, number: u64) -> What {
+    let mut what = What::new(what(number).register, Class::Grant, Event::Granted);
+    what.grant = Some(Grant {
+        organization: to.organization.clone(),
+        member: to.member.clone(),
+        role,
+        blind: Blind::Blinded,
+        expires: None,
+    });
+    what
+}
+
+/// By what something is signed.
+#[derive(Clone, Copy)]
+pub(crate) struct Signing<'a> {
+    pub(crate) origin: &'a Origin,
+    pub(crate) accounts: &'a Accounts,
+    pub(crate) now: Instant,
+}
+
+impl Signing<'_> {
+    /// `what` signed in a role; salts and idempotency key follow from the number.
+    pub(crate) fn sign(&self, person: &Person, role: Role, what: &What, number: u64) -> Prepared {
+        let enrolled = self
+            .accounts
+            .key(&person.organization, &person.member, person.key.verifier())
+            .unwrap();
+        let who = Who {
+            organization: person.organization.clone(),
+            member: person.member.clone(),
+            signer: Some(Signer {
+                name: "A. Person".to_owned(),
+                role,
+                meaning: Meaning::Authorship,
+                kind: SignerKind::Person,
+                key: person.key.verifier().clone(),
+                signed_at: self.now,
+                enrolment: Enrolment {
+                    index: enrolled.index,
+                    record: enrolled.record,
+                },
+            }),
+        };
+        let part = |part: &str, text: String| SaltedText {
+            salt: Salt::from_bytes(*numbered(part, number).as_bytes()),
+            text: Bytes::from(text),
+        };
+        let parts = (
+            part("what", what.to_json()),
+            part("who", who.to_json()),
+            part("why", Why::default().to_json()),
+        );
+        let text = SubmissionText {
+            log: self.origin.clone(),
+            not_after: self.now.plus_millis(24 * 3_600_000),
+            idempotency_key: IdempotencyKey::from_bytes(idempotency_key(number)),
+            what: parts.0.leaf(Tag::What),
+            who: parts.1.leaf(Tag::Who),
+            why: parts.2.leaf(Tag::Why),
+        };
+        let note = Bytes::from(text.sign(&person.key));
+        Prepared {
+            what: parts.0,
+            who: parts.1,
+            why: parts.2,
+            note,
+        }
     }
 }

@@ -17,6 +17,13 @@ pub fn roles_for(class: Class, event: Event) -> Vec<Role> {
     Role::ALL.iter().copied().filter(|role| rule.may(*role)).collect()
 }
 
+/// Whether a role may put this event of this class on record at all: what this refuses, no grant can
+/// allow.
+#[must_use]
+pub fn may(role: Role, class: Class, event: Event) -> bool {
+    rule(class, event).may(role)
+}
+
 /// Whether a record of this class and event can change what others may do. Whoever replays a
 /// register can pass over the rest, but for the record that opened it.
 #[must_use]
