@@ -23,7 +23,7 @@ use crate::{
     refusal::Refusal,
     seal::Admitted,
     state::{AccountChange, AccountError, AccountRecord, Accounts, Author, Fingerprint, Said},
-    stored::{SaltedText, StoredEntry, Submitted},
+    stored::{SaltedText, Submitted},
 };
 
 /// Who is asking: a member in force, known by a token or by the operator's socket.
@@ -403,14 +403,10 @@ fn check_role(what: &What, role: Role) -> Result<(), Refusal> {
 }
 
 fn record_at(log: &ReadLog, index: LogIndex) -> Result<Option<RecordId>, Refusal> {
-    match log.view.stored(index) {
-        Ok(Some(StoredEntry::Record(record))) => Ok(Some(record.leaves().root())),
-        Ok(_) => Ok(None),
-        Err(error) => {
-            tracing::error!(%error, %index, log = %log.origin, "a linked record cannot be read");
-            Err(Refusal::Internal)
-        }
-    }
+    log.view.record_id(index).map_err(|error| {
+        tracing::error!(%error, %index, log = %log.origin, "a linked record cannot be read");
+        Refusal::Internal
+    })
 }
 
 fn parse_parts(

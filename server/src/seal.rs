@@ -93,6 +93,15 @@ pub enum PublicEntry {
 }
 
 impl PublicEntry {
+    /// The record's id; a statement has none.
+    #[must_use]
+    pub fn record(&self) -> Option<RecordId> {
+        match self {
+            Self::Record(record) => Some(*record),
+            Self::Statement(_) => None,
+        }
+    }
+
     /// The bytes that are hashed into the tree.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {

@@ -13,7 +13,8 @@ use std::{
 use bytes::Bytes;
 use tokio::sync::watch;
 use trialseal_core::{
-    hash::Hash,
+    entry::Entry,
+    hash::{Hash, RecordId},
     index::{LogIndex, LogSize},
     merkle::{EMPTY_ROOT, node_hash, nodes::NodeSource},
     tile::{TileError, TilePath, TileWidth, encode_entries, parse_entries},
@@ -268,6 +269,50 @@ impl LogView {
         Ok(usize::try_from(index.get() % TILE)
             .ok()
             .and_then(|offset| bundle.into_iter().nth(offset)))
+    }
+
+    /// The id of the record at an index; none where there is a statement, and beyond the head.
+    ///
+    /// Read from the public entries, which are small: 35 bytes where the record has kilobytes, to be
+    /// read and hashed.
+    ///
+    /// # Errors
+    /// If a file is missing or damaged.
+    pub fn record_id(&self, index: LogIndex) -> Result<Option<RecordId>, ViewError> {
+        let recent = read_lock(&self.recent);
+        if index.get() >= recent.head.size.get() {
+            return Ok(None);
+        }
+        let at = recent
+            .batches
+            .partition_point(|sealed| sealed.batch.checkpoint.size.get() <= index.get());
+        if let Some(sealed) = recent.batches.get(at)
+            && let Some(position) = index.get().checked_sub(sealed.batch.first.get())
+        {
+            let entries = &sealed.batch.entries;
+            let entry = usize::try_from(position)
+                .ok()
+                .and_then(|position| entries.get(position));
+            return Ok(entry.and_then(PublicEntry::record));
+        }
+        drop(recent);
+        let path = TilePath::Entries {
+            index: index.get() / TILE,
+            width: TileWidth::FULL,
+        };
+        let path = self.layout.public_tile(&path);
+        let bytes = self.fs.read(&path, ENTRIES_BYTES_MAX)?;
+        let entries = parse_entries(&bytes).map_err(|_| DurableError::Damaged {
+            path,
+            problem: "it is no entry bundle",
+        })?;
+        let entry = usize::try_from(index.get() % TILE)
+            .ok()
+            .and_then(|offset| entries.get(offset));
+        Ok(match entry.map(|entry| Entry::parse(entry)) {
+            Some(Ok(Entry::Record(record))) => Some(record),
+            _ => None,
+        })
     }
 
     /// An entry as stored; none beyond the head.

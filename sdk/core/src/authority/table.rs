@@ -79,7 +79,10 @@ const fn bit(role: Role) -> u32 {
 
 static FILE: LazyLock<File> = LazyLock::new(|| read(include_str!("../authority.toml")).unwrap_or_default());
 
-static ACTS: LazyLock<Vec<(Vec<Class>, Vec<Event>, TableAct)>> = LazyLock::new(|| {
+/// A row, and what it is about.
+type ActOf = (Vec<Class>, Vec<Event>, TableAct);
+
+static ACTS: LazyLock<Vec<ActOf>> = LazyLock::new(|| {
     let row = |act: &ActEntry| {
         let capacities = |list: &[CapacityEntry]| list.iter().map(CapacityEntry::read).collect();
         let row = TableAct {
