@@ -1,6 +1,7 @@
 //! The arguments, with examples in the help.
 
 mod accounts;
+mod bundle;
 mod evidence;
 mod grants;
 mod list;
@@ -22,6 +23,7 @@ use trialseal::core::time::Instant;
 use trialseal::{Enrolment, Level, Role, SignerKind};
 
 pub(crate) use accounts::{AddToken, Member};
+pub(crate) use bundle::Bundle;
 pub(crate) use evidence::{Export, ExportFormat, Upgrade, level};
 pub(crate) use grants::{Grant, Revoke, Where};
 pub(crate) use list::List;
@@ -77,6 +79,7 @@ pub(crate) enum Command {
     Find(Find),
     Open(Open),
     Erase(Erase),
+    Bundle(Bundle),
     Show(Show),
     List(List),
     Get(Get),

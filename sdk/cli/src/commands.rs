@@ -1,6 +1,7 @@
 //! One module a command.
 
 pub(crate) mod ask;
+pub(crate) mod bundle;
 pub(crate) mod check;
 pub(crate) mod countersign;
 pub(crate) mod evidence;

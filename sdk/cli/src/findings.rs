@@ -186,8 +186,8 @@ impl Findings {
         let mut answer = Answer::new(self.exit(), self.verdict.as_str(), self.sentence.clone());
         if !self.refused.is_empty() {
             answer = answer.because(format!(
-                "{} REFUSED, and proved nothing: see above.",
-                was(self.refused.len(), "file")
+                "What is REFUSED proved nothing: {}.",
+                count(self.refused.len(), "item")
             ));
         }
         answer.because.extend(self.because.iter().cloned());
@@ -259,12 +259,6 @@ pub(crate) fn write_error(
         write(path, &summary::error_document(command, ended))?;
     }
     Ok(())
-}
-
-/// `1 file was`, `2 files were`.
-pub(crate) fn was(number: usize, one: &str) -> String {
-    let verb = if number == 1 { "was" } else { "were" };
-    format!("{} {verb}", count(number, one))
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Ended> {

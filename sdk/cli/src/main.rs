@@ -60,7 +60,13 @@ fn usage_reports(problem: &str) {
             })
     };
     let command = words.get(1).map_or("trialseal", String::as_str);
-    let answer = Answer::new(Exit::Usage, "USAGE", problem.trim());
+    // The first line says what is wrong; the others how the command is used.
+    let problem = problem
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .trim_start_matches("error: ");
+    let answer = Answer::new(Exit::Usage, "USAGE", errors::sentence(problem));
     // The command line is what went wrong; that a report cannot be written as well changes nothing.
     let _ = findings::write_error(
         command,
@@ -94,8 +100,9 @@ fn run(arguments: &Arguments, printer: &Printer) -> Result<Answer, Box<Answer>> 
         Command::Check(command) => commands::check::run(command, arguments.config.as_deref(), printer),
         Command::Ask(command) => commands::ask::run(command, arguments.config.as_deref(), printer),
         Command::Report(command) => commands::report::run(command, arguments.config.as_deref(), printer),
+        Command::Bundle(command) => commands::bundle::run(command, arguments.config.as_deref(), printer),
         Command::Show(command) => commands::show::run(command, printer),
-        Command::List(command) => commands::list::run(command, &config()?, printer),
+        Command::List(command) => commands::list::run(command, arguments.config.as_deref(), printer),
         Command::Get(command) => commands::get::run(command, &config()?),
         Command::Upgrade(command) => commands::upgrade::run(command, &config()?, printer),
         Command::Export(command) => commands::export::run(command, printer),

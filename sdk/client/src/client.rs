@@ -1,5 +1,6 @@
 //! The client of a notary.
 
+mod chain;
 mod directory;
 mod levels;
 mod list;

@@ -1,12 +1,15 @@
 //! `trialseal list`: registers, the records of one, or the records of receipts that lie here.
 
 use std::io::Write as _;
+use std::path::Path;
 
 use serde_json::json;
+use trialseal::core::dossier::Fact;
 use trialseal::core::identifiers::RegisterName;
 use trialseal::{Client, ListFilter};
 
 use super::block_on;
+use super::question::Asked;
 use crate::args::List;
 use crate::config::Place;
 use crate::errors::{self, Ended, bad_input};
@@ -18,8 +21,11 @@ const DEADLINE_S: u64 = 30;
 /// Most records that are held at once, to be sorted or for one JSON object.
 const HELD_MAX: usize = 500_000;
 
-pub(crate) fn run(command: &List, place: &Place, printer: &Printer) -> Result<Answer, Ended> {
-    let config = place.read()?;
+pub(crate) fn run(command: &List, config: Option<&Path>, printer: &Printer) -> Result<Answer, Ended> {
+    if let Some(evidence) = command.evidence() {
+        return offline(command, &Asked::new(&evidence, config, printer)?, printer);
+    }
+    let config = Place::new(config)?.read()?;
     block_on(async {
         let client = config.connect(DEADLINE_S).await?;
         match &command.register {
@@ -86,6 +92,42 @@ async fn records(
         None => answer,
     }
     .with("log_size", log_size))
+}
+
+/// The records of receipts that verify.
+fn offline(command: &List, asked: &Asked, printer: &Printer) -> Result<Answer, Ended> {
+    let facts = asked.facts();
+    let log = facts
+        .last()
+        .map(|fact| fact.log().to_string())
+        .unwrap_or_default();
+    let wanted = command.wanted();
+    let is_wanted = |fact: &&Fact| {
+        command.class.is_none_or(|class| fact.class() == class)
+            && command.event.is_none_or(|event| fact.event() == event)
+            && command.from.is_none_or(|from| from <= fact.rec())
+            && command.until.is_none_or(|until| fact.rec() < until)
+    };
+    let mut listing = Listing::new(command, printer, &log);
+    for fact in facts.iter().filter(is_wanted) {
+        listing.take(Row::of_fact(fact), &wanted)?;
+    }
+    let (number, rows) = listing.finish();
+    let exit = if asked.refused.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Disproven
+    };
+    let sentence = format!(
+        "{} of {} whose receipts verify.",
+        count(number, "record"),
+        asked.register
+    );
+    let answer = Answer::new(exit, "LISTED", sentence).because(asked.complete().sentence());
+    Ok(match rows {
+        Some(rows) => answer.with("records", rows.iter().map(Row::to_json).collect::<Vec<_>>()),
+        None => answer,
+    })
 }
 
 fn claim(number: usize, what: &str, log_size: u64) -> String {

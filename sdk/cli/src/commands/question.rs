@@ -73,6 +73,22 @@ impl Asked {
         })
     }
 
+    /// Evidence that is at hand; `options` end every command that repeats a verdict.
+    pub(crate) fn of(
+        dossier: Dossier,
+        register: RegisterName,
+        refused: Vec<RefusedFile>,
+        options: String,
+    ) -> Self {
+        Self {
+            dossier,
+            register,
+            refused,
+            standard: options,
+            root: None,
+        }
+    }
+
     /// The records of the register.
     pub(crate) fn facts(&self) -> &[Fact] {
         self.dossier.register(&self.register)
