@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use trialseal::core::identifiers::RegisterName;
 use trialseal::core::time::Instant;
 use trialseal::{Class, Event};
@@ -16,7 +16,7 @@ use crate::table::{SortBy, Wanted};
 /// --who, --what and --why look for a text in the fields of that part, in any case; what is withheld
 /// matches nothing. With --json every field is exact; --csv is for spreadsheets.
 #[derive(Args)]
-#[group(id = "of", multiple = true, args = ["register", "inside"])]
+#[command(group(ArgGroup::new("of").args(["register", "inside"]).multiple(true)))]
 #[command(after_help = "\
 Examples:
   trialseal list
