@@ -10,6 +10,7 @@
 //! What is held in memory is the state that a notary holds, and one line a frame of the
 //! journal.
 
+mod beside;
 mod continued;
 mod entry;
 mod evidence;
@@ -110,6 +111,10 @@ pub struct AuditReport {
     pub tiles: u64,
     /// Frames of the journal, each with a checkpoint signed by both keys.
     pub frames: u64,
+    /// Reads on record, in an unbroken chain.
+    pub reads: u64,
+    /// Openings, each led to its root.
+    pub openings: u64,
     /// Bytes read.
     pub bytes: u64,
     /// How long it took.
@@ -182,6 +187,7 @@ fn audit_log(
         tiles,
         after,
     } = reading.rebuild.finish(&origin, keys)?;
+    let beside = beside::check(&source, &origin)?;
     let bytes = source.bytes.load(Ordering::Relaxed);
     let took = started.elapsed();
     let report = AuditReport {
@@ -193,6 +199,8 @@ fn audit_log(
         registers,
         tiles,
         frames,
+        reads: beside.reads,
+        openings: beside.openings,
         bytes,
         took,
         previous: before.map(|(report, _)| Box::new(report)),

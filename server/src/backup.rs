@@ -39,7 +39,9 @@ use crate::{
     fs::{FileError, FileSystem, PRIVATE_DIRECTORY, PRIVATE_FILE, PUBLIC_DIRECTORY, PUBLIC_FILE},
     journal::{self, FrameHeader, JournalError},
     layout::{Layout, TILE},
+    openings::{self, OpeningsError},
     publish::SNAPSHOT,
+    reads::{self, ReadsError},
     recover::SNAPSHOT_BYTES_MAX,
     state::State,
 };
@@ -144,6 +146,12 @@ pub enum BackupError {
     /// Kept evidence cannot be read or copied.
     #[error(transparent)]
     Evidence(#[from] KeptError),
+    /// The log of reads cannot be read or copied.
+    #[error(transparent)]
+    Reads(#[from] ReadsError),
+    /// Openings cannot be listed.
+    #[error(transparent)]
+    Openings(#[from] OpeningsError),
     /// A file cannot be read or written.
     #[error(transparent)]
     File(#[from] FileError),
@@ -212,6 +220,7 @@ pub fn backup(
     };
     // Before the journal: evidence is for what is committed, so none lies beyond the journal's copy.
     copying.evidence()?;
+    copying.beside()?;
     copying.carried()?;
     let head = copying.journal_and_state()?;
     copying.immutable(&head, progress)?;
@@ -307,6 +316,39 @@ impl Copying<'_> {
             self.kept += copied.left;
             self.bytes += copied.bytes;
         }
+        Ok(())
+    }
+
+    /// The log of reads, and openings. What was erased here is not left in an older copy.
+    fn beside(&mut self) -> Result<(), BackupError> {
+        let fs = &**self.fs;
+        let reads = reads::copy(fs, self.from, self.to)?;
+        self.copied += reads.files;
+        fs.create_dir_all(&self.to.openings(), PRIVATE_DIRECTORY)?;
+        clean_leftovers(fs, &self.to.openings())?;
+        let here = openings::places(fs, self.from)?;
+        for place in openings::places(fs, self.to)? {
+            if !here.contains(&place) {
+                fs.remove_file(&self.to.opening(place))?;
+            }
+        }
+        for place in here {
+            let (from, to) = (self.from.opening(place), self.to.opening(place));
+            if fs.metadata(&to)?.is_some() {
+                self.kept += 1;
+                continue;
+            }
+            match read(fs, &from, openings::FILE_BYTES_MAX)? {
+                Some(bytes) => {
+                    write_new(fs, &to, &bytes, PRIVATE_FILE)?;
+                    self.copied += 1;
+                    self.bytes += bytes.len() as u64;
+                }
+                // Erased since it was listed.
+                None => {}
+            }
+        }
+        fs.sync_dir(&self.to.openings())?;
         Ok(())
     }
 

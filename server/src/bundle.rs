@@ -10,7 +10,9 @@ use bytes::Bytes;
 use crate::{
     codec::{Malformed, Reader, Writer},
     durable::{DurableError, Envelope, HEADER_BYTES},
+    fs::File,
     layout::TILE,
+    view::ViewError,
 };
 
 /// The kind and version of record bundles.
@@ -20,6 +22,8 @@ pub const RECORDS: Envelope = Envelope {
 };
 /// A bundle's largest size: 256 entries of parts, note and statement at their limits.
 pub const BUNDLE_BYTES_MAX: u64 = 64 << 20;
+/// A stored entry at its limits: four parts, a note, salts and lengths, or a statement.
+const ENTRY_BYTES_MAX: u32 = 512 << 10;
 const TABLE: usize = 8 + 4 * 256;
 
 /// The file of a bundle. `entries` are 256 stored entries.
@@ -49,6 +53,44 @@ pub fn decode(path: &Path, file: Vec<u8>, first: u64) -> Result<Vec<Bytes>, Dura
         path: path.to_owned(),
         problem: "its table of offsets does not fit its contents",
     })
+}
+
+/// One stored entry of a bundle, without reading the others. The checksum is over the whole file, so the caller
+/// checks what it gets against the log's tree.
+///
+/// # Errors
+/// If the file cannot be read, or its header or table does not fit.
+pub fn read_one(file: &dyn File, path: &Path, first: u64, position: usize) -> Result<Bytes, ViewError> {
+    let damaged = || DurableError::Damaged {
+        path: path.to_owned(),
+        problem: "its header or its table of offsets does not fit",
+    };
+    let mut start = vec![0; HEADER_BYTES + TABLE];
+    file.read_at(0, &mut start)?;
+    let (header, table) = start.split_at(HEADER_BYTES);
+    let known =
+        header.get(..8) == Some(&RECORDS.magic) && header.get(8..10) == Some(&RECORDS.version.to_le_bytes());
+    let mut reader = Reader::new(table);
+    if !known || reader.u64() != Ok(first) {
+        return Err(damaged().into());
+    }
+    let mut ends = [0_u32; 256];
+    for end in &mut ends {
+        *end = reader.u32().map_err(|Malformed| damaged())?;
+    }
+    let end = ends.get(position).copied().ok_or_else(damaged)?;
+    let begin = position
+        .checked_sub(1)
+        .and_then(|before| ends.get(before))
+        .copied()
+        .unwrap_or(0);
+    let length = end
+        .checked_sub(begin)
+        .filter(|length| *length <= ENTRY_BYTES_MAX)
+        .ok_or_else(damaged)?;
+    let mut bytes = vec![0; length as usize];
+    file.read_at((HEADER_BYTES + TABLE) as u64 + u64::from(begin), &mut bytes)?;
+    Ok(Bytes::from(bytes))
 }
 
 fn split(contents: &Bytes, first: u64) -> Result<Vec<Bytes>, Malformed> {

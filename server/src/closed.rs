@@ -259,6 +259,7 @@ impl ClosedLog {
             generations: Vec::new(),
             checkpoint,
             time,
+            stated: None,
         })
     }
 

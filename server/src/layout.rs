@@ -79,6 +79,24 @@ impl Layout {
         self.all_evidence().join("cosigned")
     }
 
+    /// The folder of the log of reads.
+    #[must_use]
+    pub fn reads(&self) -> PathBuf {
+        self.private.join("reads")
+    }
+
+    /// The folder of openings.
+    #[must_use]
+    pub fn openings(&self) -> PathBuf {
+        self.private.join("openings")
+    }
+
+    /// The opening that the `opened` record at this place announced.
+    #[must_use]
+    pub fn opening(&self, opened: u64) -> PathBuf {
+        self.openings().join(format!("{opened:016}"))
+    }
+
     /// The state that was carried from the log before; none in a first log.
     #[must_use]
     pub fn carried(&self) -> PathBuf {

@@ -29,6 +29,7 @@ use crate::{
 };
 
 const PAGES: &str = "pages/1";
+const DIGESTS: &str = "digests/1";
 const META: &str = "meta";
 const FOLLOWED: &str = "followed";
 const VOCABULARY: &str = "vocabulary";
@@ -58,6 +59,7 @@ struct Database {
     // Dropping the database releases its files; the trees only refer to it.
     db: sled::Db,
     pages: sled::Tree,
+    digests: sled::Tree,
     meta: sled::Tree,
 }
 
@@ -126,6 +128,51 @@ impl Listing {
                 self.set_aside(&error.into());
                 Err(behind)
             }
+        }
+    }
+
+    /// A page of the digests in an opening; none if it is not there (any more): it is made anew from the
+    /// opening's file.
+    #[must_use]
+    pub fn digests(&self, opened: u64, page: u32) -> Option<Vec<u8>> {
+        let database = read_lock(&self.database);
+        let found = database.as_ref()?.digests.get(digest_key(opened, page));
+        match found {
+            Ok(found) => found.map(|bytes| bytes.to_vec()),
+            Err(error) => {
+                drop(database);
+                self.set_aside(&error.into());
+                None
+            }
+        }
+    }
+
+    /// Keeps the pages of the digests in an opening.
+    pub fn keep_digests(&self, opened: u64, pages: &[Vec<u8>]) {
+        let kept = read_lock(&self.database).as_ref().map(|database| {
+            (0..).zip(pages).try_for_each(|(page, bytes)| {
+                let kept = database
+                    .digests
+                    .insert(digest_key(opened, page), bytes.as_slice());
+                kept.map(drop)
+            })
+        });
+        if let Some(Err(error)) = kept {
+            self.set_aside(&error.into());
+        }
+    }
+
+    /// Forgets the digests in an opening that is no more.
+    pub fn forget_digests(&self, opened: u64) {
+        let forgotten = read_lock(&self.database).as_ref().map(|database| {
+            let keys = database.digests.scan_prefix(opened.to_be_bytes()).keys();
+            keys.collect::<Result<Vec<_>, _>>()?
+                .into_iter()
+                .try_for_each(|key| database.digests.remove(key).map(drop))
+        });
+        if let Some(Err(error)) = forgotten {
+            let error: sled::Error = error;
+            self.set_aside(&error.into());
         }
     }
 
@@ -270,6 +317,7 @@ fn open_database(directory: &Path) -> Result<(Database, u64), ListingError> {
         .open()?;
     let database = Database {
         pages: db.open_tree(PAGES)?,
+        digests: db.open_tree(DIGESTS)?,
         meta: db.open_tree(META)?,
         db,
     };
@@ -303,6 +351,14 @@ fn page_key(register: u32, page: u64) -> [u8; 12] {
     let mut key = [0; 12];
     let (head, tail) = key.split_at_mut(4);
     head.copy_from_slice(&register.to_be_bytes());
+    tail.copy_from_slice(&page.to_be_bytes());
+    key
+}
+
+fn digest_key(opened: u64, page: u32) -> [u8; 12] {
+    let mut key = [0; 12];
+    let (head, tail) = key.split_at_mut(8);
+    head.copy_from_slice(&opened.to_be_bytes());
     tail.copy_from_slice(&page.to_be_bytes());
     key
 }

@@ -37,12 +37,14 @@ use crate::{
     layout::Layout,
     limits::OrganizationGate,
     listing::Listing,
+    openings::Openings,
     publish::Progress,
+    reads::{Read, Reads},
     recover::Opened,
     refusal::Refusal,
     seal::{Admitted, Outcome},
     sequence::{Reply, Sequencer, Shared, Work},
-    state::{Accounts, Registers},
+    state::{Accounts, Registers, Stated},
     stored::StoredEntry,
     telemetry::Metrics,
     view::{Head, LogView, Sealed},
@@ -97,6 +99,10 @@ pub struct Notary {
     pub cose: Arc<CoseSigningKey>,
     /// Evidence of witnesses and authorities, and who waits for it.
     pub evidence: Arc<Evidence>,
+    /// Who read what.
+    pub reads: Reads,
+    /// Manifests that submitters opened.
+    pub openings: Openings,
     clock: Arc<dyn Clock>,
     limits: ArcSwap<Limits>,
     queue: RwLock<Option<mpsc::Sender<Work>>>,
@@ -157,6 +163,9 @@ impl Notary {
             .is_some()
             .then(|| Asking::new(committer.signer.verifiers().map(Clone::clone)));
         let asking = asking.transpose().map_err(std::io::Error::other)?;
+        let reads = Reads::open(Arc::clone(&fs), &layout, &origin).map_err(std::io::Error::other)?;
+        let closed = chain.closed().iter().map(|log| log.view.folder());
+        let openings = Openings::open(Arc::clone(&fs), &layout, closed).map_err(std::io::Error::other)?;
         metrics.watch_parties(&evidence.parties, &clock);
         let shared = Arc::new(Shared::default());
         let (queue, queued) = mpsc::channel(QUEUE_MESSAGES);
@@ -179,6 +188,8 @@ impl Notary {
             gate: OrganizationGate::new(&limits.organization),
             cose,
             evidence: Arc::new(evidence),
+            reads,
+            openings,
             clock: Arc::clone(&clock),
             queue: RwLock::new(Some(queue)),
             records_room: Arc::new(Semaphore::new(limits.queue_records.get() as usize)),
@@ -189,6 +200,7 @@ impl Notary {
             stopping: AtomicBool::new(false),
         });
         shared.accounts.store(Arc::clone(sealer.state().accounts()));
+        shared.stated.store(sealer.state().last_stated().map(Arc::new));
         metrics.set_checkpoint(notary.view.head().size.get(), std::time::SystemTime::now());
         notary.announce(&*fs, &layout)?;
         let sequencer = Sequencer {
@@ -432,6 +444,30 @@ impl Notary {
             Some(StoredEntry::Record(record)) => Some(record.leaves().root()),
             _ => None,
         })
+    }
+
+    /// The newest statement of the registers whose lines are known.
+    #[must_use]
+    pub fn stated(&self) -> Option<Arc<Stated>> {
+        self.shared.stated.load_full()
+    }
+
+    /// Has the registers stated anew, if that may be, and returns when the statement is durable.
+    ///
+    /// # Errors
+    /// As [`Self::submit`].
+    pub async fn state_registers(&self) -> Result<(), Refusal> {
+        self.shared.statement_asked.store(true, Ordering::Release);
+        // A message without submissions wakes the sequencer, and is answered behind its batch.
+        self.submit(Vec::new(), Vec::new()).await.map(drop)
+    }
+
+    /// Puts a read on record; nothing may be shown before this returns. Blocks on the disk.
+    ///
+    /// # Errors
+    /// [`Refusal::Internal`] if it cannot be put on record.
+    pub fn record_read(&self, read: &Read) -> Result<(), Refusal> {
+        self.reads.record(read).map_err(|error| self.internal(&error))
     }
 
     /// Takes no more submissions; what was accepted is sealed.

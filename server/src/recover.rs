@@ -499,6 +499,7 @@ impl Replay {
             generations,
             checkpoint,
             time,
+            stated: None,
         };
         Ok(Sealed {
             batch,

@@ -99,6 +99,12 @@ pub enum Refusal {
     /// No such record, or not for this caller.
     #[error("there is no such record in a register that you may read")]
     RecordNotFound,
+    /// No statement of the registers covers this one yet.
+    #[error("no public statement covers this register yet; the next one can be made in {}", seconds(*.0))]
+    NotStatedYet(Duration),
+    /// An opening that is not the one on record.
+    #[error("the opening is refused: {0}")]
+    OpeningRefused(String),
     /// The listing is being made anew.
     #[error("the listing is being made anew and reaches log size {0}; try again later")]
     ListingBehind(u64),
@@ -111,6 +117,13 @@ pub enum Refusal {
     /// Something failed inside; the log says what.
     #[error("the notary failed to answer; its log says why")]
     Internal,
+}
+
+fn seconds(wait: Duration) -> String {
+    match wait.as_secs().max(1) {
+        1 => "1 second".to_owned(),
+        seconds => format!("{seconds} seconds"),
+    }
 }
 
 fn list(violations: &[FieldViolation]) -> String {
@@ -168,6 +181,8 @@ impl Refusal {
             Self::RolledBack => "ROLLED_BACK",
             Self::OutcomeUnknown => "OUTCOME_UNKNOWN",
             Self::RecordNotFound => "RECORD_NOT_FOUND",
+            Self::NotStatedYet(_) => "NOT_STATED_YET",
+            Self::OpeningRefused(_) => "OPENING_REFUSED",
             Self::ListingBehind(_) => "LISTING_BEHIND",
             Self::OutOfRange(_) => "OUT_OF_RANGE",
             Self::BadRequest(_) => "BAD_REQUEST",
@@ -180,6 +195,7 @@ impl Refusal {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Limit(limit) => limit.retry_after(),
+            Self::NotStatedYet(wait) => Some(*wait),
             Self::QueueFull => Some(Duration::from_millis(200)),
             Self::JournalFull | Self::OutcomeUnknown | Self::Stopping | Self::ListingBehind(_) => {
                 Some(Duration::from_secs(2))

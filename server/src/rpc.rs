@@ -8,24 +8,31 @@ use trialseal_core::{checkpoint::Origin, index::LogIndex};
 use trialseal_proto::v1::{self, get_receipt_request::Record as Named, notary_server::Notary as NotaryApi};
 use zeroize::Zeroizing;
 
+mod directory;
+mod eyes;
 mod levels;
 mod list;
 mod log;
 mod operator;
 mod parse;
 mod receipt;
+mod registers;
+mod rows;
 mod status;
 mod submit;
 
+pub use directory::DirectoryService;
 pub use log::LogService;
 pub use operator::OperatorService;
+pub use registers::RegistersService;
 pub use status::{DOMAIN, status};
 
-use self::levels::Wanted;
+use self::{eyes::Eyes, levels::Wanted};
 use crate::{
     admit::Caller,
     chain::{Place, ReadLog},
     notary::Notary,
+    reads::ReadKind,
     refusal::Refusal,
 };
 
@@ -39,19 +46,23 @@ pub struct NotaryService {
     pub notary: Arc<Notary>,
 }
 
+/// The member that a call's bearer token speaks for.
+fn caller(notary: &Notary, metadata: &MetadataMap) -> Result<Caller, Refusal> {
+    let header = metadata
+        .get("authorization")
+        .and_then(|value| value.to_str().ok());
+    let token = header
+        .and_then(|header| header.strip_prefix("Bearer "))
+        .and_then(|token| token.strip_prefix(TOKEN_PREFIX))
+        .and_then(|hex| trialseal_core::hash::Salt::from_hex(hex).ok())
+        .ok_or(Refusal::TokenUnknown)?;
+    let token = Zeroizing::new(*token.as_bytes());
+    notary.authenticate(&token)
+}
+
 impl NotaryService {
-    /// The member that the call's bearer token speaks for.
     fn caller(&self, metadata: &MetadataMap) -> Result<Caller, Refusal> {
-        let header = metadata
-            .get("authorization")
-            .and_then(|value| value.to_str().ok());
-        let token = header
-            .and_then(|header| header.strip_prefix("Bearer "))
-            .and_then(|token| token.strip_prefix(TOKEN_PREFIX))
-            .and_then(|hex| trialseal_core::hash::Salt::from_hex(hex).ok())
-            .ok_or(Refusal::TokenUnknown)?;
-        let token = Zeroizing::new(*token.as_bytes());
-        self.notary.authenticate(&token)
+        caller(&self.notary, metadata)
     }
 
     fn refused(&self, refusal: &Refusal) -> Status {
@@ -84,20 +95,30 @@ impl NotaryService {
                     (named_log(&notary, &request.log)?, index)
                 }
                 Some(Named::Position(position)) => {
-                    notary.locate(list::place_at(&notary, &caller, &position)?)?
+                    notary.locate(rows::place_at(&notary, &caller, &position)?)?
                 }
                 None => return Err(Refusal::field("record", "is missing: give index or position")),
             };
-            list::check_readable(&notary, &caller, log, index)?;
-            Ok(log.place(index))
+            let eyes = rows::eyes_of_record(&notary, &caller, log, index)?;
+            Ok((log.place(index), eyes))
         });
-        let place: Place = find.await.unwrap_or(Err(Refusal::Internal))?;
+        let (place, eyes): (Place, Eyes) = find.await.unwrap_or(Err(Refusal::Internal))?;
         wanted.wait(&self.notary, place).await;
-        let (receipt, reached) = submit::fresh_receipt(&self.notary, place).await?;
+        let notary = Arc::clone(&self.notary);
+        let show = tokio::task::spawn_blocking(move || {
+            let shown = receipt::shown(&notary, place, &eyes)?;
+            if shown.sight.is_on_record() {
+                let sequence = shown.when.sequence.get();
+                let read = eyes.read(notary.now(), ReadKind::Receipt, (sequence, sequence), 1);
+                notary.record_read(&read)?;
+            }
+            Ok(shown)
+        });
+        let shown = show.await.unwrap_or(Err(Refusal::Internal))?;
         Ok(v1::GetReceiptResponse {
-            receipt: Some(receipt),
-            reached: levels::wire(reached),
-            withheld: Vec::new(),
+            receipt: Some(shown.receipt),
+            reached: levels::wire(shown.level),
+            withheld: shown.withheld,
         })
     }
 

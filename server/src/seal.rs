@@ -5,6 +5,8 @@
 //! and its time. A batch extends the state and the tree at once; the caller makes it
 //! durable before anybody learns of it, and stops for good if that fails.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use rand::{Rng as _, rngs::StdRng};
 use trialseal_core::{
@@ -24,7 +26,7 @@ use crate::{
     refusal::Refusal,
     state::{
         ALIASES_MAX, AccountRecord, Completed, DRAFT_REMEMBERED_MS, Fingerprint, FullPage, NextLog,
-        REGISTERS_MAX, RecordFacts, RememberedLimits, Said, State, read_lock,
+        REGISTERS_MAX, RecordFacts, RememberedLimits, Said, State, Stated, read_lock,
     },
     stored::{BatchBuilder, SaltedText, StoredBatch, StoredEntry, StoredRecord, Submitted},
 };
@@ -144,6 +146,8 @@ pub struct Batch {
     pub checkpoint: Checkpoint,
     /// Time of the batch; the checkpoint is signed with its whole seconds.
     pub time: Instant,
+    /// The statement of the registers that it holds, if it does, with its lines.
+    pub stated: Option<Arc<Stated>>,
 }
 
 /// Makes batches. Owns the state and the right edge of the tree.
@@ -204,6 +208,7 @@ impl Sealer {
             leaves: Vec::new(),
             pages: Vec::new(),
             generations: Vec::new(),
+            stated: None,
             sealer: self,
         }
     }
@@ -220,6 +225,7 @@ pub struct Open<'a> {
     leaves: Vec<Hash>,
     pages: Vec<FullPage>,
     generations: Vec<(u64, Vec<u8>)>,
+    stated: Option<Arc<Stated>>,
 }
 
 impl Open<'_> {
@@ -431,8 +437,7 @@ impl Open<'_> {
     /// As [`Self::state`].
     pub fn close(&mut self, next: &NextLog) -> Result<(), Refusal> {
         if self.sealer.state.statement_due().is_some() {
-            let statement = self.sealer.state.statement(self.time);
-            self.state(&statement)?;
+            self.state_registers()?;
         }
         self.state(&Statement::Close {
             keys: next.keys.clone(),
@@ -452,12 +457,29 @@ impl Open<'_> {
     /// As [`Self::state`].
     pub fn state_registers_if_due(&mut self) -> Result<(), Refusal> {
         match self.sealer.state.statement_due() {
-            Some(due) if due <= self.time => {
-                let statement = self.sealer.state.statement(self.time);
-                self.state(&statement)
-            }
+            Some(due) if due <= self.time => self.state_registers(),
             _ => Ok(()),
         }
+    }
+
+    /// States the registers as they are now, because somebody asked, if that may be: see [`State::may_state`].
+    ///
+    /// # Errors
+    /// As [`Self::state`].
+    pub fn state_registers_if_asked(&mut self, known: bool) -> Result<(), Refusal> {
+        if self.sealer.state.may_state(self.time, known) {
+            self.state_registers()
+        } else {
+            Ok(())
+        }
+    }
+
+    fn state_registers(&mut self) -> Result<(), Refusal> {
+        let (index, size) = (self.next_index()?, self.sealer.state.size());
+        let stated = Stated::new(index, self.time, size, self.sealer.state.stated_lines());
+        self.state(&stated.lines.statement(stated.at, stated.size))?;
+        self.stated = Some(Arc::new(stated));
+        Ok(())
     }
 
     fn next_index(&self) -> Result<LogIndex, Refusal> {
@@ -495,6 +517,7 @@ impl Open<'_> {
             generations: self.generations,
             checkpoint,
             time: self.time,
+            stated: self.stated,
         })
     }
 }

@@ -11,7 +11,7 @@ use std::sync::{
 };
 use std::time::{Duration, UNIX_EPOCH};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::{
     sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot},
     task::JoinHandle,
@@ -25,7 +25,7 @@ use crate::{
     publish::{Snapshot, Task},
     refusal::Refusal,
     seal::{Admitted, Batch, Outcome, Sealer},
-    state::Accounts,
+    state::{Accounts, Stated},
     telemetry::Metrics,
     view::{LogView, Sealed},
 };
@@ -82,6 +82,10 @@ pub struct Shared {
     pub rolled_back: AtomicBool,
     /// Remembered submissions.
     pub remembered: AtomicU64,
+    /// The newest durable statement of the registers, as far as its lines are known.
+    pub stated: ArcSwapOption<Stated>,
+    /// Somebody wants a newer one: the next batch holds it, if that may be.
+    pub statement_asked: AtomicBool,
     failure: Notify,
 }
 
@@ -256,6 +260,12 @@ impl Run {
         let mut open = sealer.begin(now);
         if let Err(error) = open.state_registers_if_due() {
             tracing::error!(%error, "the registers could not be stated; it is tried again with the next batch");
+        }
+        if self.shared.statement_asked.swap(false, Ordering::AcqRel) {
+            let known = self.shared.stated.load().is_some();
+            if let Err(error) = open.state_registers_if_asked(known) {
+                tracing::error!(%error, "the registers could not be stated, as somebody asked");
+            }
         }
         let mut waiting = Vec::new();
         let mut last_call = true;
@@ -465,6 +475,9 @@ impl Run {
             }
         };
         self.view.append(Arc::clone(&sealed));
+        if let Some(stated) = &sealed.batch.stated {
+            self.shared.stated.store(Some(Arc::clone(stated)));
+        }
         answer(flight.waiting, Some(&sealed));
         // The publisher lives as long as the sequencer; see `Notary::stop`.
         let _ = self.publisher.send(Task::Batch(sealed));

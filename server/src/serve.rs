@@ -15,7 +15,10 @@ use tokio_stream::wrappers::UnixListenerStream;
 use tonic::{server::NamedService as _, transport::Server};
 use trialseal_proto::{
     DESCRIPTORS,
-    v1::{log_server::LogServer, notary_server::NotaryServer, operator_server::OperatorServer},
+    v1::{
+        directory_server::DirectoryServer, log_server::LogServer, notary_server::NotaryServer,
+        operator_server::OperatorServer, registers_server::RegistersServer,
+    },
 };
 
 use crate::{
@@ -30,7 +33,7 @@ use crate::{
     layout::Layout,
     notary::{Notary, Running, StartOptions},
     recover::{self, OpenError, OpenOptions},
-    rpc::{LogService, NotaryService, OperatorService},
+    rpc::{DirectoryService, LogService, NotaryService, OperatorService, RegistersService},
     signals::Signals,
     signer_state::AcceptedHead,
     state::RememberedLimits,
@@ -316,6 +319,8 @@ fn serve_grpc(
         .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
         // The operator's service is in the same set, but not on this port.
         .with_service_name(NotaryServer::<NotaryService>::NAME)
+        .with_service_name(RegistersServer::<RegistersService>::NAME)
+        .with_service_name(DirectoryServer::<DirectoryService>::NAME)
         .with_service_name(LogServer::<LogService>::NAME)
         .with_service_name(tonic_health::pb::health_server::SERVICE_NAME)
         .build_v1()
@@ -341,16 +346,32 @@ fn serve_grpc(
             .max_decoding_message_size(request_bytes)
             .max_encoding_message_size(ANSWER_BYTES_MAX),
         )
+        .add_service(
+            RegistersServer::new(RegistersService::new(Arc::clone(notary)))
+                .max_decoding_message_size(request_bytes)
+                .max_encoding_message_size(ANSWER_BYTES_MAX),
+        )
+        .add_service(DirectoryServer::new(DirectoryService {
+            notary: Arc::clone(notary),
+        }))
         .add_service(LogServer::new(LogService {
             notary: Arc::clone(notary),
         }));
     Ok(async move {
         health.set_serving::<NotaryServer<NotaryService>>().await;
+        health.set_serving::<RegistersServer<RegistersService>>().await;
+        health.set_serving::<DirectoryServer<DirectoryService>>().await;
         health.set_serving::<LogServer<LogService>>().await;
         server
             .serve_with_incoming_shutdown(listener, async move {
                 ended(stopped).await;
                 health.set_not_serving::<NotaryServer<NotaryService>>().await;
+                health
+                    .set_not_serving::<RegistersServer<RegistersService>>()
+                    .await;
+                health
+                    .set_not_serving::<DirectoryServer<DirectoryService>>()
+                    .await;
                 health.set_not_serving::<LogServer<LogService>>().await;
             })
             .await

@@ -12,7 +12,6 @@ use trialseal_core::{
     hash::RecordId,
     identifiers::{OrganizationId, RegisterName},
     index::{LogIndex, LogSize, Sequence},
-    merkle::{builder, leaf_hash},
     record::{What, Who},
     time::Instant,
     vocabulary::{Class, Event},
@@ -22,6 +21,7 @@ mod accounts;
 mod claims;
 mod registers;
 mod remembered;
+mod stated;
 
 pub use accounts::{
     AccountChange, AccountError, AccountRecord, Accounts, Author, EnrolledKey, KeyState, Member, MemberKind,
@@ -30,6 +30,7 @@ pub use accounts::{
 pub use claims::{ALIASES_MAX, Claims};
 pub use registers::{FullPage, PAGE, REGISTERS_MAX, ROW_BYTES, RegisterHead, Registers, Row};
 pub use remembered::{Fingerprint, GENERATION, Remembered, RememberedFull, RememberedLimits};
+pub use stated::{Stated, StatedLines};
 
 use crate::{
     chain::Place,
@@ -41,6 +42,9 @@ pub const DRAFT_REMEMBERED_MS: i64 = 24 * 3_600_000;
 
 /// How often the registers are stated while they change: daily.
 const STATEMENT_EVERY_MS: i64 = 24 * 3_600_000;
+
+/// How long somebody who asks for a new statement waits after the last one: a minute.
+pub const STATEMENT_FRESH_MS: i64 = 60_000;
 
 /// What the fold needs to know of one record.
 #[derive(Debug, Clone)]
@@ -265,24 +269,36 @@ impl State {
         changed.then(|| at.plus_millis(STATEMENT_EVERY_MS))
     }
 
-    /// The statement of all registers now: docs/formats.md, "Log entries".
+    /// The lines of all registers now: docs/formats.md, "Log entries".
+    #[must_use]
+    pub fn stated_lines(&self) -> StatedLines {
+        StatedLines::of(&read_lock(&self.registers))
+    }
+
+    /// The statement of all registers now.
     #[must_use]
     pub fn statement(&self, at: Instant) -> Statement {
-        let registers = read_lock(&self.registers);
-        let mut heads: Vec<_> = registers.iter().map(|(_, head)| head).collect();
-        heads.sort_unstable_by_key(|head| head.first);
-        let line = |head: &&RegisterHead| format!("{} {} {}\n", head.first, head.sequence, head.last);
-        let leaves: Vec<_> = heads
-            .iter()
-            .map(|head| leaf_hash(line(head).as_bytes()))
-            .collect();
-        let count = leaves.len() as u64;
-        Statement::Registers {
-            at,
-            count,
-            root: builder::root_of(&leaves),
-            size: self.size,
-        }
+        self.stated_lines().statement(at, self.size)
+    }
+
+    /// The last statement with its lines, if nothing came since and the lines are still those of now.
+    #[must_use]
+    pub fn last_stated(&self) -> Option<Stated> {
+        let (at, covered) = self.stated;
+        let is_last = self.size.get() == covered.get() + 1 && !covered.is_empty();
+        let index = LogIndex::new(covered.get()).ok().filter(|_| is_last)?;
+        Some(Stated::new(index, at, covered, self.stated_lines()))
+    }
+
+    /// Whether somebody who asks for a new statement is given one: something came since the last one, or this
+    /// log has none, and that is long enough ago. `known` says whether the last one's lines are known; a new
+    /// process may have to state them again sooner.
+    #[must_use]
+    pub fn may_state(&self, now: Instant, known: bool) -> bool {
+        let (at, covered) = self.stated;
+        let changed = self.size.get() > covered.get() + 1 || covered.is_empty();
+        let waited = covered.is_empty() || !known || now >= at.plus_millis(STATEMENT_FRESH_MS);
+        changed && waited && self.closed.is_none() && !read_lock(&self.registers).is_empty()
     }
 
     /// Folds in a statement of the notary.

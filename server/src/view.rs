@@ -165,6 +165,12 @@ impl LogView {
         Ok(view)
     }
 
+    /// Where its files lie.
+    #[must_use]
+    pub fn folder(&self) -> (&Arc<dyn FileSystem>, &Layout) {
+        (&self.fs, &self.layout)
+    }
+
     /// The newest committed checkpoint.
     #[must_use]
     pub fn head(&self) -> Head {
@@ -329,6 +335,36 @@ impl LogView {
                 index: index.get(),
                 error,
             })
+    }
+
+    /// An entry as stored, checked against its leaf in the tree; none beyond the head. Reads no more of a bundle
+    /// than the entry, so that a page of a list touches little of a hundred files.
+    ///
+    /// # Errors
+    /// If a file is missing or damaged.
+    pub fn stored_checked(&self, index: LogIndex) -> Result<Option<StoredEntry>, ViewError> {
+        let number = index.get() / TILE;
+        let published = read_lock(&self.recent).edges.first().map_or(0, |edge| edge.start);
+        if (number + 1) * TILE > published {
+            return self.stored(index);
+        }
+        let path = self.layout.records(number);
+        let file = self.fs.open(&path, crate::fs::Access::Read)?;
+        let position = usize::try_from(index.get() % TILE).unwrap_or(0);
+        let bytes = bundle::read_one(&*file, &path, number * TILE, position)?;
+        let entry = StoredEntry::decode(&bytes).map_err(|error| ViewError::Stored {
+            index: index.get(),
+            error,
+        })?;
+        let leaf = trialseal_core::merkle::leaf_hash(&entry.entry_bytes());
+        if self.node(0, index.get())? == leaf {
+            return Ok(Some(entry));
+        }
+        Err(DurableError::Damaged {
+            path,
+            problem: "an entry is not the one in the log's tree",
+        }
+        .into())
     }
 
     /// The 256 stored entries of a bundle that is in files.

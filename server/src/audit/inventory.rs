@@ -106,6 +106,15 @@ impl Inventory {
                     inventory.snapshots = flat(source, &layout.snapshots(), |n| layout.snapshot(n))?
                 }
                 "evidence" => evidence(source)?,
+                // What they hold is read at the end; it need not agree with the journal's head.
+                "reads" => {
+                    flat(source, &layout.reads(), |first| {
+                        layout.reads().join(format!("{first:016}"))
+                    })?;
+                }
+                "openings" => {
+                    flat(source, &layout.openings(), |opened| layout.opening(opened))?;
+                }
                 _ => return Err(unexpected(&layout.private.join(name))),
             }
         }

@@ -136,7 +136,7 @@ fn clean(report: &AuditReport) -> String {
     let before = before.map_or_else(String::new, |before| clean(before) + "\n");
     format!(
         "{before}CLEAN    {}: {} entries ({} records, {} statements) in {} registers, root {}\n         \
-         {} tiles and bundles, {} batches in the journal, {} bytes read in {:.1} s",
+         {} tiles and bundles, {} batches in the journal, {} reads on record, {} openings, {} bytes read in {:.1} s",
         report.origin,
         report.size,
         report.records,
@@ -145,6 +145,8 @@ fn clean(report: &AuditReport) -> String {
         report.root.to_base64(),
         report.tiles,
         report.frames,
+        report.reads,
+        report.openings,
         report.bytes,
         report.took.as_secs_f64()
     )

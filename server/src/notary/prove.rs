@@ -60,7 +60,8 @@ impl Notary {
             return Err(Refusal::Internal);
         };
         let path = batch.tree.path(index).ok_or(Refusal::Internal)?;
-        self.verify(&record, index, &path, &batch.checkpoint)?;
+        let leaf = record_leaf_hash(&record.leaves().root());
+        self.verify(leaf, index, &path, &batch.checkpoint)?;
         let evidenced = Evidenced {
             checkpoint: batch.checkpoint.clone(),
             note: Arc::clone(&sealed.note),
@@ -87,6 +88,26 @@ impl Notary {
         let Some(StoredEntry::Record(record)) = self.read(log, index)? else {
             return Err(Refusal::RecordNotFound);
         };
+        let leaf = record_leaf_hash(&record.leaves().root());
+        let (proofs, level) = self.prove_leaf(log, index, leaf)?;
+        Ok(Proven {
+            record,
+            index,
+            proofs,
+            level,
+        })
+    }
+
+    /// Fresh proofs of the entry with this leaf hash, as [`Self::prove`], and what they reach.
+    ///
+    /// # Errors
+    /// [`Refusal::Internal`].
+    pub fn prove_leaf(
+        &self,
+        log: &ReadLog,
+        index: LogIndex,
+        leaf: Hash,
+    ) -> Result<(Vec<Proof>, Level), Refusal> {
         let (level, mut checkpoints, newest) = match &log.kept {
             Some(kept) => {
                 let (level, checkpoints) = earliest_for(kept, index);
@@ -112,15 +133,10 @@ impl Notary {
             let checkpoint = &evidenced.checkpoint;
             let path = nodes::inclusion_path(index, checkpoint.size, &*log.view)
                 .map_err(|error| self.internal(&error))?;
-            self.verify(&record, index, &path, checkpoint)?;
+            self.verify(leaf, index, &path, checkpoint)?;
             proofs.push(Proof { path, evidenced });
         }
-        Ok(Proven {
-            record,
-            index,
-            proofs,
-            level,
-        })
+        Ok((proofs, level))
     }
 
     /// The checkpoint that is out, if it includes the entry; else the log's newest.
@@ -146,12 +162,11 @@ impl Notary {
     /// Every proof is checked before it leaves; failures "should always be zero".
     fn verify(
         &self,
-        record: &StoredRecord,
+        leaf: Hash,
         index: LogIndex,
         path: &[Hash],
         checkpoint: &Checkpoint,
     ) -> Result<(), Refusal> {
-        let leaf = record_leaf_hash(&record.leaves().root());
         if root_from_path(leaf, index, checkpoint.size, path) == Ok(checkpoint.root) {
             return Ok(());
         }

@@ -1,41 +1,51 @@
-//! Service `Notary`: reading a register.
+//! Service `Notary`: lists of records, filtered and sorted by who, what, when and why.
+//!
+//! What is withheld from a caller is withheld from his filters and orders too: a record whose `who` he
+//! may not see is no record of anybody's.
+
+mod filter;
 
 use trialseal_core::{
-    identifiers::RegisterName,
-    index::{LogIndex, LogSize, Sequence},
-    record::{What, When, Who, Why},
-    time::Instant,
-    vocabulary::{Class, Event},
+    index::{LogSize, Sequence},
+    record::{Declared, What, When, Who, Why},
 };
 use trialseal_proto::v1;
 
+use self::filter::Filter;
+use super::{
+    eyes::{Eyes, Sight},
+    rows::{Rows, record_at, register_name},
+};
 use crate::{
     admit::Caller,
-    chain::{Place, ReadLog},
+    chain::Place,
     notary::Notary,
+    reads::ReadKind,
     refusal::Refusal,
-    state::{PAGE, RegisterHead, Row, read_lock},
-    stored::{StoredEntry, StoredRecord, Submitted},
+    state::{Row, read_lock},
+    stored::{StoredRecord, Submitted},
 };
 
 const PAGE_SIZE_DEFAULT: u32 = 100;
 const PAGE_SIZE_MAX: u32 = 1_000;
-/// Rows looked at for one answer; a filter that finds little gives a short page and a
-/// token to go on from.
+/// Rows looked at for one answer; a filter that finds little gives a short page and a token to go on from.
 const ROWS_LOOKED_AT_MAX: u64 = 65_536;
+/// Records read for one answer: a filter by more than the rows hold reads each that it looks at.
+const RECORDS_READ_MAX: u64 = 10_000;
+/// Records that can be sorted.
+const SORTED_MAX: usize = 10_000;
 
-/// Lists a register, or the registers of the caller's organisation. Blocks on the disk.
+/// Lists a register, or the registers that the caller may read. Blocks on the disk.
 ///
 /// # Errors
-/// [`Refusal::RecordNotFound`] for a register that does not exist or belongs to another
-/// organisation: the two look the same.
+/// [`Refusal::RecordNotFound`] for a register that does not exist or in which the caller holds no role: the two
+/// look the same.
 pub(crate) fn list(
     notary: &Notary,
     caller: &Caller,
     request: &v1::ListRecordsRequest,
 ) -> Result<v1::ListRecordsResponse, Refusal> {
     let size = notary.view.head().size;
-    let end = notary.chain.present().end();
     let count = match request.page_size {
         0 => PAGE_SIZE_DEFAULT,
         count => count.min(PAGE_SIZE_MAX),
@@ -43,29 +53,26 @@ pub(crate) fn list(
     if request.register.is_empty() {
         return Ok(list_registers(notary, caller, &request.page_token, count, size));
     }
-    let register = register_name(&request.register)?;
-    let head = readable(notary, caller, &register)?;
-    let filter = Filter::parse(request)?;
-    let mut sequence = match request.page_token.as_str() {
-        "" => Sequence::FIRST,
-        token => token
-            .parse()
-            .map_err(|_| Refusal::BadRequest("page_token is not one that a list returned".to_owned()))?,
+    let eyes = Eyes::open(notary, caller, &register_name(&request.register)?)?;
+    let mut listing = Listing {
+        notary,
+        eyes: &eyes,
+        filter: Filter::parse(request)?,
+        count: count as usize,
+        descending: request.descending,
+        shown: 0,
     };
-    let mut records = Vec::new();
-    let mut looked_at = 0;
-    let mut next_page_token = String::new();
-    let mut page: Option<(u64, Vec<Row>)> = None;
-    while let Some(row) = row_at(notary, &head, sequence, end, &mut page)? {
-        if records.len() as u64 == u64::from(count) || looked_at == ROWS_LOOKED_AT_MAX {
-            next_page_token = sequence.to_string();
-            break;
-        }
-        looked_at += 1;
-        if filter.matches(&row) {
-            records.push(summary(notary, row.place)?);
-        }
-        sequence = sequence.next().map_err(|error| notary.internal(&error))?;
+    let order = v1::ListOrder::try_from(request.order)
+        .map_err(|_| Refusal::field("order", "is not one of the orders"))?;
+    let (records, next_page_token) = match order {
+        v1::ListOrder::Unspecified => listing.in_register_order(&request.page_token)?,
+        order => listing.sorted(order, &request.page_token)?,
+    };
+    if listing.shown > 0 {
+        let sequences = records.iter().map(|record| record.sequence);
+        let (from, until) = (sequences.clone().min(), sequences.max());
+        let sequences = (from.unwrap_or_default(), until.unwrap_or_default());
+        notary.record_read(&eyes.read(notary.now(), ReadKind::List, sequences, listing.shown))?;
     }
     Ok(v1::ListRecordsResponse {
         records,
@@ -75,88 +82,121 @@ pub(crate) fn list(
     })
 }
 
-/// The place of a record named by register and sequence. Blocks on the disk.
-///
-/// # Errors
-/// As [`list`].
-pub(crate) fn place_at(
-    notary: &Notary,
-    caller: &Caller,
-    position: &v1::RegisterPosition,
-) -> Result<Place, Refusal> {
-    let head = readable(notary, caller, &register_name(&position.register)?)?;
-    let sequence = Sequence::new(position.sequence).map_err(|_| Refusal::RecordNotFound)?;
-    let row = row_at(notary, &head, sequence, notary.chain.present().end(), &mut None)?;
-    row.map(|row| row.place).ok_or(Refusal::RecordNotFound)
+/// One list of one register for one caller.
+struct Listing<'a> {
+    notary: &'a Notary,
+    eyes: &'a Eyes,
+    filter: Filter,
+    count: usize,
+    descending: bool,
+    /// Records of which more than `when` is in the answer.
+    shown: u64,
 }
 
-/// Refuses a record of a register that the caller may not read.
-///
-/// # Errors
-/// As [`list`].
-pub(crate) fn check_readable(
-    notary: &Notary,
-    caller: &Caller,
-    log: &ReadLog,
-    index: LogIndex,
-) -> Result<(), Refusal> {
-    let Some(StoredEntry::Record(record)) = notary.read(log, index)? else {
-        return Err(Refusal::RecordNotFound);
-    };
-    let when = When::parse(&record.when.text).map_err(|_| Refusal::Internal)?;
-    readable(notary, caller, &when.register).map(drop)
-}
+type Page = (Vec<v1::RecordSummary>, String);
 
-fn register_name(text: &str) -> Result<RegisterName, Refusal> {
-    RegisterName::parse(text).map_err(|error| Refusal::field("register", error.to_string()))
-}
-
-fn readable(notary: &Notary, caller: &Caller, register: &RegisterName) -> Result<RegisterHead, Refusal> {
-    let registers = read_lock(&notary.registers);
-    let head = registers
-        .head(register)
-        .filter(|head| head.owner == caller.organization);
-    head.cloned().ok_or(Refusal::RecordNotFound)
-}
-
-/// The row of a record before the committed end; `page` keeps the full page read last.
-fn row_at(
-    notary: &Notary,
-    head: &RegisterHead,
-    sequence: Sequence,
-    end: u64,
-    page: &mut Option<(u64, Vec<Row>)>,
-) -> Result<Option<Row>, Refusal> {
-    if sequence > head.sequence {
-        return Ok(None);
-    }
-    let position = sequence.get() - 1;
-    let (number, offset) = (
-        position / PAGE as u64,
-        usize::try_from(position % PAGE as u64).unwrap_or(0),
-    );
-    let paged = head.sequence.get() - head.unpaged.len() as u64;
-    let row = if position >= paged {
-        let row = head
-            .unpaged
-            .get(usize::try_from(position - paged).unwrap_or(usize::MAX));
-        row.map(|row| Row::unpack(*row))
-            .transpose()
-            .map_err(|error| notary.internal(&error))?
-    } else {
-        if page.as_ref().is_none_or(|(held, _)| *held != number) {
-            let rows = notary.listing.page(head.number, number);
-            *page = Some((
-                number,
-                rows.map_err(|behind| {
-                    Refusal::ListingBehind(behind.reached.saturating_sub(notary.chain.present().base))
-                })?,
-            ));
+impl Listing<'_> {
+    fn in_register_order(&mut self, token: &str) -> Result<Page, Refusal> {
+        let mut rows = Rows::new(self.notary, &self.eyes.head);
+        let mut next = match token {
+            "" if self.descending => rows.last()?,
+            "" => Some(Sequence::FIRST),
+            token => Some(token.parse().map_err(|_| not_a_token())?),
+        };
+        let (mut records, mut looked_at, mut read) = (Vec::new(), 0, 0);
+        while let Some(sequence) = next {
+            let Some(row) = rows.at(sequence)? else { break };
+            if records.len() == self.count || looked_at == ROWS_LOOKED_AT_MAX || read == RECORDS_READ_MAX {
+                return Ok((records, sequence.to_string()));
+            }
+            looked_at += 1;
+            if self.filter.matches(&row) {
+                read += 1;
+                records.extend(self.summary(&row)?);
+            }
+            next = self.after(sequence)?;
         }
-        page.as_ref().and_then(|(_, rows)| rows.get(offset)).copied()
+        Ok((records, String::new()))
+    }
+
+    fn after(&self, sequence: Sequence) -> Result<Option<Sequence>, Refusal> {
+        if self.descending {
+            return Ok(sequence
+                .get()
+                .checked_sub(1)
+                .and_then(|before| Sequence::new(before).ok()));
+        }
+        let next = sequence.next().map_err(|error| self.notary.internal(&error))?;
+        Ok(Some(next))
+    }
+
+    /// All that match, sorted, and then the page: its token counts the records before it.
+    fn sorted(&mut self, order: v1::ListOrder, token: &str) -> Result<Page, Refusal> {
+        let skip: usize = match token {
+            "" => 0,
+            token => token.parse().map_err(|_| not_a_token())?,
+        };
+        let mut rows = Rows::new(self.notary, &self.eyes.head);
+        let mut next = Some(Sequence::FIRST);
+        let mut found = Vec::new();
+        let mut looked_at = 0;
+        while let Some(sequence) = next {
+            let Some(row) = rows.at(sequence)? else { break };
+            looked_at += 1;
+            if self.filter.matches(&row) {
+                found.extend(self.summary(&row)?);
+            }
+            if found.len() > SORTED_MAX || looked_at > ROWS_LOOKED_AT_MAX {
+                return Err(Refusal::BadRequest(format!(
+                    "more than {SORTED_MAX} records would have to be sorted; narrow the filter, or list them in the \
+                     register's order"
+                )));
+            }
+            next = sequence.next().ok();
+        }
+        found.sort_by_cached_key(|summary| sort_key(order, summary));
+        if self.descending {
+            found.reverse();
+        }
+        let more = found.len() > skip.saturating_add(self.count);
+        let page: Vec<_> = found.into_iter().skip(skip).take(self.count).collect();
+        self.shown = page.iter().filter(|summary| summary.withheld == 0).count() as u64;
+        let token = if more {
+            (skip + self.count).to_string()
+        } else {
+            String::new()
+        };
+        Ok((page, token))
+    }
+
+    /// The record's summary, if it matches the filter.
+    fn summary(&mut self, row: &Row) -> Result<Option<v1::RecordSummary>, Refusal> {
+        let record = record_at(self.notary, row.place)?;
+        let summary = summarize(self.notary, self.eyes, row.place, &record, &self.filter);
+        let unreadable = || format!("the record at {} cannot be summarized", row.place);
+        let summary = summary.ok_or_else(|| self.notary.internal(&unreadable()))?;
+        if let Some((summary, sight)) = summary {
+            self.shown += u64::from(sight.is_on_record());
+            return Ok(Some(summary));
+        }
+        Ok(None)
+    }
+}
+
+fn not_a_token() -> Refusal {
+    Refusal::BadRequest("page_token is not one that a list returned".to_owned())
+}
+
+/// What is empty or withheld comes last.
+fn sort_key(order: v1::ListOrder, summary: &v1::RecordSummary) -> (bool, Vec<String>) {
+    let texts = match order {
+        v1::ListOrder::What => vec![&summary.class, &summary.event, &summary.version],
+        v1::ListOrder::Who => vec![&summary.organization, &summary.member],
+        v1::ListOrder::Why => vec![&summary.reason, &summary.remark],
+        v1::ListOrder::Unspecified => Vec::new(),
     };
-    // The state may be a batch ahead of what is durable.
-    Ok(row.filter(|row| row.place.get() < end))
+    let empty = texts.iter().all(|text| text.is_empty());
+    (empty, texts.into_iter().cloned().collect())
 }
 
 fn list_registers(
@@ -166,10 +206,12 @@ fn list_registers(
     count: u32,
     size: LogSize,
 ) -> v1::ListRecordsResponse {
+    let now = notary.now();
     let registers = read_lock(&notary.registers);
     let mut own: Vec<_> = registers
         .iter()
-        .filter(|(name, head)| head.owner == caller.organization && name.as_str() > after)
+        .filter(|(name, _)| name.as_str() > after)
+        .filter(|(name, head)| Eyes::may_look(name, head, caller, now))
         .collect();
     own.sort_unstable_by_key(|(name, _)| *name);
     let more = own.len() > count as usize;
@@ -191,74 +233,71 @@ fn list_registers(
     }
 }
 
-/// What a caller asked to see.
-struct Filter {
-    class: Option<Class>,
-    event: Option<Event>,
-    from: Option<Instant>,
-    until: Option<Instant>,
-}
-
-impl Filter {
-    fn parse(request: &v1::ListRecordsRequest) -> Result<Self, Refusal> {
-        fn field<T, E: ToString>(
-            name: &str,
-            text: &str,
-            parse: impl FnOnce(&str) -> Result<T, E>,
-        ) -> Result<Option<T>, Refusal> {
-            if text.is_empty() {
-                return Ok(None);
-            }
-            parse(text)
-                .map(Some)
-                .map_err(|error| Refusal::field(name, error.to_string()))
-        }
-        Ok(Self {
-            class: field("class", &request.class, str::parse)?,
-            event: field("event", &request.event, str::parse)?,
-            from: field("received_from", &request.received_from, Instant::parse)?,
-            until: field("received_until", &request.received_until, Instant::parse)?,
-        })
-    }
-
-    fn matches(&self, row: &Row) -> bool {
-        self.class.is_none_or(|class| class == row.class)
-            && self.event.is_none_or(|event| event == row.event)
-            && self.from.is_none_or(|from| row.received_at >= from)
-            && self.until.is_none_or(|until| row.received_at < until)
-    }
-}
-
-fn summary(notary: &Notary, place: Place) -> Result<v1::RecordSummary, Refusal> {
-    let (log, index) = notary.locate(place)?;
-    let Some(StoredEntry::Record(record)) = notary.read(log, index)? else {
-        return Err(Refusal::Internal);
-    };
-    summarize(&record).ok_or_else(|| notary.internal(&format!("record {index} cannot be summarized")))
-}
-
-fn summarize(record: &StoredRecord) -> Option<v1::RecordSummary> {
+/// The summary of a record as far as these eyes may see it. The outer option is none where the record cannot be
+/// read, the inner one where the filter does not let it through.
+fn summarize(
+    notary: &Notary,
+    eyes: &Eyes,
+    place: Place,
+    record: &StoredRecord,
+    filter: &Filter,
+) -> Option<Option<(v1::RecordSummary, Sight)>> {
     let what = What::parse(&record.what.text).ok()?;
     let who = Who::parse(&record.who.text).ok()?;
     let why = Why::parse(&record.why.text).ok()?;
     let when = When::parse(&record.when.text).ok()?;
-    Some(v1::RecordSummary {
+    let sight = eyes.sight(notary, place, &when, Some(&what));
+    let full = sight == Sight::Full;
+    let what = Some(what).filter(|_| !matches!(sight, Sight::When(_)));
+    let (who, why) = (Some(who).filter(|_| full), Some(why).filter(|_| full));
+    if !filter.matches_parts(what.as_ref(), who.as_ref(), why.as_ref()) {
+        return Some(None);
+    }
+    let mut summary = v1::RecordSummary {
         index: when.index.get(),
         sequence: when.sequence.get(),
         record: prost::bytes::Bytes::copy_from_slice(record.leaves().root().as_bytes()),
         class: when.class.as_str().to_owned(),
         event: when.event.as_str().to_owned(),
-        version: what
-            .version
-            .map(|version| version.to_string())
-            .unwrap_or_default(),
         received_at: when.received_at.to_millis_string(),
-        organization: who.organization.to_string(),
-        member: who.member.to_string(),
         signed: matches!(record.submitted, Submitted::Signed { .. }),
         sealed: when.sealed,
-        reason: why.reason.unwrap_or_default(),
         log: when.log.to_string(),
+        withheld: sight.withheld().unwrap_or_default() as i32,
         ..v1::RecordSummary::default()
-    })
+    };
+    if let Some(what) = what {
+        fill_what(&mut summary, &what);
+    }
+    if let Some(who) = who {
+        fill_who(&mut summary, who);
+    }
+    if let Some(why) = why {
+        summary.reason = why.reason.unwrap_or_default();
+        summary.remark = why.remark.unwrap_or_default();
+        summary.pending = eyes.is_pending(&record.leaves().root());
+    }
+    Some(Some((summary, sight)))
+}
+
+fn fill_what(summary: &mut v1::RecordSummary, what: &What) {
+    let text = |code: Option<&str>| code.unwrap_or_default().to_owned();
+    summary.version = what.version.as_ref().map(ToString::to_string).unwrap_or_default();
+    summary.decision = text(what.decision.map(|decision| decision.as_str()));
+    summary.purpose = text(what.purpose.map(|purpose| purpose.as_str()));
+    summary.declared_at = match &what.declared_at {
+        Some(Declared::At(instant)) => instant.to_string(),
+        Some(Declared::On(date)) => date.to_string(),
+        None => String::new(),
+    };
+}
+
+fn fill_who(summary: &mut v1::RecordSummary, who: Who) {
+    summary.organization = who.organization.to_string();
+    summary.member = who.member.to_string();
+    if let Some(signer) = who.signer {
+        summary.role = signer.role.as_str().to_owned();
+        summary.meaning = signer.meaning.as_str().to_owned();
+        summary.name = signer.name;
+    }
 }

@@ -1,10 +1,19 @@
 //! Receipts on the wire: the message `Receipt`, whose JSON form is the receipt file.
 
 use prost::bytes::Bytes;
-use trialseal_core::{cose::CoseReceipt, index::LogIndex, tlog_proof::format_tlog_proof};
+use trialseal_core::{
+    cose::CoseReceipt,
+    hash::sha256,
+    index::LogIndex,
+    record::{RecordLeaves, When},
+    tlog_proof::format_tlog_proof,
+    trust::Level,
+};
 use trialseal_proto::v1;
 
+use super::eyes::{Eyes, Known, Sight};
 use crate::{
+    chain::Place,
     notary::{Notary, Proof, Proven},
     refusal::Refusal,
     stored::{SaltedText, Submitted},
@@ -13,7 +22,109 @@ use crate::{
 /// The type of the timestamps that this notary has.
 const RFC3161: &str = "rfc3161";
 
-/// The receipt of a proven record.
+/// A receipt with what of it is withheld, and what it reaches.
+pub(crate) struct Shown {
+    pub(crate) receipt: v1::Receipt,
+    pub(crate) withheld: Vec<v1::WithheldPart>,
+    pub(crate) level: Level,
+    pub(crate) sight: Sight,
+    pub(crate) when: When,
+}
+
+/// A fresh receipt of a record, as far as these eyes may see it. Blocks on the disk. It is for the caller to put
+/// the read on record.
+///
+/// # Errors
+/// As [`Notary::prove`].
+pub(crate) fn shown(notary: &Notary, place: Place, eyes: &Eyes) -> Result<Shown, Refusal> {
+    let (log, index) = notary.locate(place)?;
+    let proven = notary.prove(log, index)?;
+    let known = Known::of(&proven.record).ok_or(Refusal::Internal)?;
+    let sight = eyes.sight(notary, place, &known.when, known.what.as_ref());
+    render(notary, &proven, known.when, sight)
+}
+
+/// A fresh receipt of a record that shows as much as is said. Blocks on the disk.
+///
+/// # Errors
+/// As [`Notary::prove`].
+pub(crate) fn shown_as(notary: &Notary, place: Place, sight: Sight) -> Result<Shown, Refusal> {
+    let (log, index) = notary.locate(place)?;
+    let proven = notary.prove(log, index)?;
+    let when = When::parse(&proven.record.when.text).map_err(|_| Refusal::Internal)?;
+    render(notary, &proven, when, sight)
+}
+
+fn render(notary: &Notary, proven: &Proven, when: When, sight: Sight) -> Result<Shown, Refusal> {
+    let full = receipt(notary, proven)?;
+    let (receipt, withheld) = withhold(full, &proven.record.leaves(), sight);
+    Ok(Shown {
+        receipt,
+        withheld,
+        level: proven.level,
+        sight,
+        when,
+    })
+}
+
+/// Puts hashes in the place of what is not shown. The note names its signer, so it goes with `who`.
+pub(crate) fn withhold(
+    mut receipt: v1::Receipt,
+    leaves: &RecordLeaves,
+    sight: Sight,
+) -> (v1::Receipt, Vec<v1::WithheldPart>) {
+    let mut withheld = Vec::new();
+    let mut note = |part: &str, reason: v1::Withheld| {
+        withheld.push(v1::WithheldPart {
+            part: part.to_owned(),
+            reason: reason as i32,
+        });
+    };
+    let Some(record) = &mut receipt.record else {
+        return (receipt, withheld);
+    };
+    let why = sight.withheld();
+    let parts = [
+        (
+            &mut record.what,
+            "what",
+            &leaves.what,
+            matches!(sight, Sight::When(_)),
+        ),
+        (&mut record.who, "who", &leaves.who, why.is_some()),
+        (&mut record.why, "why", &leaves.why, why.is_some()),
+    ];
+    for (part, name, leaf, is_withheld) in parts {
+        let erased = part.as_ref().is_some_and(|part| part.withheld.is_some());
+        match why.filter(|_| is_withheld) {
+            Some(why) => {
+                note(name, why);
+                *part = Some(v1::Part {
+                    salt: None,
+                    text: None,
+                    withheld: Some(leaf.to_hex()),
+                });
+            }
+            None if erased => note(name, v1::Withheld::Erased),
+            None => {}
+        }
+    }
+    if let (Some(why), Some(submission)) = (why, &mut receipt.submission) {
+        if let Some(text) = submission.note.take() {
+            submission.withheld = Some(sha256(text.as_bytes()).to_hex());
+        }
+        note("submission", why);
+    } else if receipt
+        .submission
+        .as_ref()
+        .is_some_and(|submission| submission.withheld.is_some())
+    {
+        note("submission", v1::Withheld::Erased);
+    }
+    (receipt, withheld)
+}
+
+/// The receipt of a proven record, with all that is there of it: for whoever submitted it.
 ///
 /// # Errors
 /// [`Refusal::Internal`] if stored text is not UTF-8, which admission rules out.
@@ -54,7 +165,7 @@ pub(crate) fn receipt(notary: &Notary, proven: &Proven) -> Result<v1::Receipt, R
     })
 }
 
-fn evidence(index: LogIndex, proof: &Proof) -> v1::Evidence {
+pub(crate) fn evidence(index: LogIndex, proof: &Proof) -> v1::Evidence {
     let evidenced = &proof.evidenced;
     let timestamp = |token: &Bytes| v1::Timestamp {
         token: token.clone(),

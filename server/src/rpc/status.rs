@@ -29,7 +29,9 @@ fn code(refusal: &Refusal) -> Code {
         ) => Code::PermissionDenied,
         Refusal::Invalid(_) | Refusal::SubmissionExpired(_) | Refusal::BadRequest(_) => Code::InvalidArgument,
         Refusal::IdempotencyConflict { .. } => Code::AlreadyExists,
-        Refusal::Account(_) | Refusal::LogClosed { .. } => Code::FailedPrecondition,
+        Refusal::Account(_) | Refusal::LogClosed { .. } | Refusal::OpeningRefused(_) => {
+            Code::FailedPrecondition
+        }
         Refusal::Limit(limit) if limit.retry_after().is_none() => Code::InvalidArgument,
         Refusal::Limit(_)
         | Refusal::QueueFull
@@ -42,6 +44,7 @@ fn code(refusal: &Refusal) -> Code {
         | Refusal::ClockOutOfBounds
         | Refusal::RolledBack
         | Refusal::OutcomeUnknown
+        | Refusal::NotStatedYet(_)
         | Refusal::ListingBehind(_) => Code::Unavailable,
         Refusal::RecordNotFound => Code::NotFound,
         Refusal::OutOfRange(_) => Code::OutOfRange,
