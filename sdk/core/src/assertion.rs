@@ -120,10 +120,13 @@ impl Answer {
         let place = answers.iter().position(|answer| answer.verdict == worst)?;
         let mut speaks = answers.remove(place);
         for other in answers {
-            speaks
-                .because
-                .push(format!("{}: {}", other.verdict, other.sentence));
-            speaks.because.extend(other.because);
+            let said =
+                (other.sentence != speaks.sentence).then(|| format!("{}: {}", other.verdict, other.sentence));
+            for because in said.into_iter().chain(other.because) {
+                if !speaks.because.contains(&because) {
+                    speaks.because.push(because);
+                }
+            }
         }
         Some(speaks)
     }

@@ -41,19 +41,18 @@ pub(crate) fn effective<'d>(dossier: &'d Dossier, fact: &'d Fact) -> Result<&'d 
 
 /// Whether an act was in effect before something happened.
 pub(crate) fn preceded(dossier: &Dossier, fact: &Fact, event: &Fact) -> Answer {
-    let (own, event) = match (effective(dossier, fact), effective(dossier, event)) {
-        (Ok(own), Ok(event)) => (own, event),
-        (Err(answer), _) | (_, Err(answer)) => return answer,
-    };
-    let answer = preceded_facts(own, event);
-    if own.record == fact.record {
-        answer
+    match (effective(dossier, fact), effective(dossier, event)) {
+        (Ok(own), Ok(by)) => preceded_facts((own, &in_effect(fact, own)), (by, &in_effect(event, by))),
+        (Err(answer), _) | (_, Err(answer)) => answer,
+    }
+}
+
+/// An act, and with which signature it took effect.
+fn in_effect(fact: &Fact, by: &Fact) -> String {
+    if fact.record == by.record {
+        fact.label()
     } else {
-        answer.because(format!(
-            "{} took effect with {}, the last signature that it needed.",
-            name(fact),
-            own.label()
-        ))
+        format!("{}, in effect with record {},", fact.label(), by.sequence())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Whether a board approved a file.
 
-use crate::dossier::{Dossier, Fact, K};
+use crate::dossier::{Dossier, Fact, K, Worth};
 use crate::hash::RecordId;
 use crate::identifiers::{OrganizationId, RegisterName};
 use crate::vocabulary::{Class, Decision, Event, Rel};
@@ -133,6 +133,15 @@ impl<'a> Question<'a> {
                 return answer.because(format!("{board} decided on {file}: {label}. {said}"));
             }
         };
+        if k.sequence < latest.sequence() {
+            return Answer::not_provable(format!(
+                "{board} approved {file}: {label}; but the register is stated only {}, and silence beyond it is no \
+                 answer.",
+                k.phrase()
+            ))
+            .because(said)
+            .next("A newer register statement would tell: the notary makes one on demand.");
+        }
         self.approved(approval, &k).because(said)
     }
 
@@ -205,7 +214,11 @@ impl<'a> Question<'a> {
                 .next("Whoever submitted it can supply the receipt with its manifest.");
         }
         if let Some(sentence) = excluded.first() {
-            return Answer::disproven(format!("No decision of {board} on {file} counts. {sentence}"));
+            let answer = Answer::disproven(format!("No decision of {board} on {file} counts. {sentence}"));
+            return match self.refused_grant() {
+                Some(grant) => answer.because(grant),
+                None => answer,
+            };
         }
         let hidden = self.facts.iter().find(|fact| {
             matches!(fact.class(), Class::Opinion | Class::AuthorityDecision) && fact.what.is_none()
@@ -224,6 +237,17 @@ impl<'a> Question<'a> {
             Ok(k) => Answer::disproven(format!("{board} signed no decision on {file}, {}.", k.phrase())),
             Err(answer) => answer.because(format!("No decision of {board} on {file} is here.")),
         }
+    }
+
+    /// Why the board holds no role, where somebody meant to give it one.
+    fn refused_grant(&self) -> Option<String> {
+        self.facts.iter().find_map(|fact| {
+            let grant = fact.what.as_ref()?.grant.as_ref()?;
+            match &fact.worth {
+                Worth::NotAllowed(sentence) if grant.organization == *self.board => Some(sentence.clone()),
+                _ => None,
+            }
+        })
     }
 
     /// A decision of the board on another file with this path and version.

@@ -57,8 +57,8 @@ fn judge(dossier: &Dossier, register: &RegisterName, output: &Given, given: &[Gi
             fact.signer()
         )),
         None => match complete(dossier, register) {
-            Ok(k) => Answer::disproven(format!(
-                "No record says that {} was executed, {}.",
+            Ok(k) => Answer::not_provable(format!(
+                "No record says how {} was made, {}.",
                 output.name,
                 k.phrase()
             )),
@@ -162,7 +162,7 @@ fn files(label: &str, sources: &[&Fact], given: &[Given]) -> Option<Answer> {
 fn stated(dossier: &Dossier, fact: &Fact, output: &Given, sources: &[&Fact], given: &[Given]) -> Answer {
     let label = fact.label();
     let mut answer = Answer::proven(format!(
-        "{} stated that {} was made from {} that were on record before: {label}.",
+        "{} stated that {} was made from {} on record before: {label}.",
         fact.signer(),
         output.name,
         if sources.len() == 1 {

@@ -6,7 +6,7 @@
 
 mod conditions;
 
-use crate::dossier::{Dossier, Fact, Worth};
+use crate::dossier::{Dossier, Fact, K, Worth};
 use crate::hash::RecordId;
 use crate::identifiers::{Code, Country, RegisterName};
 use crate::record::{Scope, SiteSettings};
@@ -51,7 +51,7 @@ pub fn in_force(dossier: &Dossier, register: &RegisterName, class: Class, site: 
     };
     let on_the_day = format!("As known on the day: {}", then.sentence);
     let as_known_now = format!("As known now: {}", now.sentence);
-    let mut answer = match (complete(dossier, register), now.verdict) {
+    let mut answer = match (complete_after(dossier, register, site, day), now.verdict) {
         (Ok(k), _) => now.because(format!("The register is complete {}.", k.phrase())),
         (Err(incomplete), Verdict::Proven) => incomplete.because(now.sentence),
         (Err(incomplete), _) => now.because(incomplete.sentence),
@@ -65,6 +65,21 @@ pub fn in_force(dossier: &Dossier, register: &RegisterName, class: Class, site: 
         as_known_on_the_day: on_the_day,
         as_known_now,
     }
+}
+
+/// Up to where the register is complete, if that was stated after the day: silence beyond it is no answer.
+fn complete_after(dossier: &Dossier, register: &RegisterName, site: &Code, day: Date) -> Result<K, Answer> {
+    let k = complete(dossier, register)?;
+    let ended = Place::of(dossier, register, site, day).is_ok_and(|place| place.span.last < k.stated_at);
+    if ended {
+        return Ok(k);
+    }
+    Err(Answer::not_provable(format!(
+        "What was on record at the end of {day} at site {site} is not known: the register is complete only {}, and \
+         silence beyond that is no answer.",
+        k.phrase()
+    ))
+    .next("A newer register statement would tell: the notary makes one on demand."))
 }
 
 /// A site on a day.

@@ -98,19 +98,19 @@ fn by_time(a: &Fact, b: &Fact) -> Answer {
 #[must_use]
 pub fn preceded(dossier: &Dossier, a: &RecordId, event: &RecordId) -> Answer {
     match (find(dossier, a), find(dossier, event)) {
-        (Ok(a), Ok(b)) => preceded_facts(a, b).under(dossier),
+        (Ok(a), Ok(b)) => preceded_facts((a, &a.label()), (b, &b.label())).under(dossier),
         (Err(answer), _) | (_, Err(answer)) => answer,
     }
 }
 
-pub(super) fn preceded_facts(a: &Fact, b: &Fact) -> Answer {
-    let (one, other) = (a.label(), b.label());
+/// As [`preceded`], of records under the names that the sentences give them.
+pub(super) fn preceded_facts((a, one): (&Fact, &str), (b, other): (&Fact, &str)) -> Answer {
     let said = format!("{} states that {other} happened at {}.", b.signer(), b.dec_text());
     let (dec_a, dec_b) = (a.dec(), b.dec());
     if a.links_to(&b.record) {
         return Answer::disproven(format!(
             "{} did not precede {other}: it links to it, so it was made later.",
-            capital(&one)
+            capital(one)
         ))
         .because(said);
     }
@@ -121,7 +121,7 @@ pub(super) fn preceded_facts(a: &Fact, b: &Fact) -> Answer {
     if a.what.is_some() && dec_a.first > dec_b.last {
         return Answer::disproven(format!(
             "{} did not precede {other}: it is of {}, {} later.",
-            capital(&one),
+            capital(one),
             a.dec_text(),
             duration(gap(dec_b.last, dec_a.first))
         ))
@@ -144,18 +144,18 @@ pub(super) fn preceded_facts(a: &Fact, b: &Fact) -> Answer {
     if hi >= dec_b.first {
         return Answer::not_provable(format!(
             "{} existed no later than {hi}, which is not before {}.",
-            capital(&one),
+            capital(one),
             b.dec_text()
         ))
         .because(said)
-        .because(format!("{} {}.", capital(&one), a.existed()));
+        .because(format!("{} {}.", capital(one), a.existed()));
     }
     let gap = duration(gap(hi, dec_b.first));
     if contemporary.verdict != Verdict::Proven {
         return Answer::not_provable(format!(
             "{} existed no later than {hi}, {gap} before the time declared for {other}; but that time is not shown \
              to be right.",
-            capital(&one)
+            capital(one)
         ))
         .because(contemporary.sentence)
         .because(said)
@@ -163,7 +163,7 @@ pub(super) fn preceded_facts(a: &Fact, b: &Fact) -> Answer {
     }
     Answer::proven(format!(
         "{} preceded {other}: it existed no later than {hi}, {gap} before.",
-        capital(&one)
+        capital(one)
     ))
     .because(said)
     .because(contemporary.sentence)

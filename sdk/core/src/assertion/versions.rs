@@ -31,8 +31,11 @@ pub fn only_versions(dossier: &Dossier, register: &RegisterName, class: Class, s
                 places.join(", ")
             ))
         }
+        (Ok(k), true) if seen == 0 => {
+            Answer::proven(format!("None of class {class} is on record, {}.", k.phrase()))
+        }
         (Ok(k), true) => Answer::proven(format!(
-            "All {seen} of class {class} that are on record are shown, {}.",
+            "Everything of class {class} that is on record is shown ({seen}), {}.",
             k.phrase()
         )),
         (Err(answer), true) => answer.because(format!("{seen} of class {class} are shown.")),

@@ -101,9 +101,7 @@ fn judge_register(facts: &mut [Fact], kind_of: &dyn Fn(&OrganizationId) -> Optio
             Worth::Unknown(sentence.clone())
         } else {
             let worth = judge_fact(&mut authority, fact, kind_of);
-            let hides = matches!(&worth, Worth::Unknown(_))
-                && authority::changes(fact.class(), fact.event())
-                && fact.event() != Event::CodeBroken;
+            let hides = matches!(&worth, Worth::Unknown(_)) && changes_others(fact);
             if hides && let Worth::Unknown(sentence) = &worth {
                 unknown = Some(sentence.clone());
             }
@@ -131,6 +129,17 @@ fn judge_register(facts: &mut [Fact], kind_of: &dyn Fn(&OrganizationId) -> Optio
             fact.effective_at = Some(by);
         }
     }
+}
+
+/// Whether what others may do afterwards depends on the record; all else only waits for signatures of its own.
+const fn changes_others(fact: &Fact) -> bool {
+    matches!(
+        fact.class(),
+        Class::Grant | Class::TrialSettings | Class::Agreement
+    ) || matches!(
+        fact.event(),
+        Event::Unblinded | Event::CustodyOffered | Event::CustodyAccepted
+    )
 }
 
 fn judge_fact(
@@ -242,8 +251,7 @@ fn accounts_of<'f>(facts: &'f [Fact], who: &Who) -> &'f [Fact] {
 fn revoked(fact: &Fact, who: &Who, signer: &Signer, accounts: &[Fact]) -> Option<String> {
     let revokes = |other: &&Fact| {
         other.event() == Event::Revoked
-            && other.log() == fact.log()
-            && other.index() < fact.index()
+            && stands_before(other, fact)
             && account(other).is_some_and(|account| match account.account_type {
                 AccountType::Key => account.vkey.as_ref() == Some(&signer.key),
                 AccountType::Member => account.id == who.member,
@@ -262,6 +270,15 @@ fn revoked(fact: &Fact, who: &Who, signer: &Signer, accounts: &[Fact]) -> Option
             other.index()
         )
     })
+}
+
+/// In one log by index; where the log was rotated between them, by the notary's own times.
+fn stands_before(one: &Fact, other: &Fact) -> bool {
+    if one.log() == other.log() {
+        one.index() < other.index()
+    } else {
+        one.when.received_at < other.when.received_at
+    }
 }
 
 /// A system that says that it is a person, or the other way round.

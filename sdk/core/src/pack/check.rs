@@ -41,6 +41,9 @@ fn of_check(check: &Check, subjects: &Subjects<'_>) -> Vec<Answer> {
         Check::BlindedSigners { subject } => each(subjects, subject, |fact| blinded_signers(subjects, fact)),
         Check::Uses { subject, of } => with_two(subjects, subject, of, |fact, of| uses(subjects, fact, of)),
         Check::RecordedAfter { subject, of } => with_two(subjects, subject, of, |fact, of| {
+            if fact.record == of.record {
+                return Answer::proven(format!("{} itself stands for it.", acts::name(fact)));
+            }
             match acts::effective(subjects.dossier, of) {
                 Ok(of) => before(subjects.dossier, &of.record, &fact.record),
                 Err(answer) => answer,

@@ -27,6 +27,8 @@ pub(super) struct Found<'d> {
     pub(super) facts: Vec<&'d Fact>,
     /// Why others do not count, a sentence each.
     pub(super) excluded: Vec<String>,
+    /// What was in effect and had ended, a sentence each.
+    pub(super) ended: Vec<String>,
     /// Why others cannot be judged, a sentence each.
     pub(super) unknown: Vec<String>,
 }
@@ -71,6 +73,7 @@ impl<'d> Subjects<'d> {
             is_many: subject.pick == Pick::All,
             facts: Vec::new(),
             excluded: Vec::new(),
+            ended: Vec::new(),
             unknown: Vec::new(),
         };
         for fact in all {
@@ -181,15 +184,18 @@ impl<'d> Subjects<'d> {
                     && by.is_some_and(|by| by.sequence() < event.sequence())
             })
         };
-        let (mut kept, mut excluded) = (Vec::new(), Vec::new());
-        for fact in found.facts.drain(..) {
+        let mut kept = Vec::new();
+        for fact in std::mem::take(&mut found.facts) {
             match undone(fact) {
-                Some(other) => excluded.push(format!("{} was ended by {}.", acts::name(fact), other.label())),
+                Some(other) => {
+                    found
+                        .ended
+                        .push(format!("{} was ended by {}.", acts::name(fact), other.label()))
+                }
                 None => kept.push(fact),
             }
         }
         found.facts = kept;
-        found.excluded.extend(excluded);
     }
 
     /// The answer where a rule has nothing to judge.
@@ -203,7 +209,11 @@ impl<'d> Subjects<'d> {
         }
         let k = self.dossier.completeness(register).complete_to;
         let until = k.map_or_else(|| "among what is here".to_owned(), |k| k.phrase());
-        let answer = Answer::not_provable(format!("No {words} is on record in {register}, {until}."));
+        let sentence = format!("No {words} is on record in {register}, {until}.");
+        let answer = match found.ended.first() {
+            Some(ended) => Answer::disproven(format!("{ended} {sentence}")),
+            None => Answer::not_provable(sentence),
+        };
         found
             .excluded
             .iter()
