@@ -13,6 +13,9 @@ use crate::outcome::{Answer, Exit, count};
 
 const BUNDLED: &str = "The trust file came together with the evidence and proves nothing by itself.";
 
+const BUNDLED_NEXT: &str =
+    "Get the trust file from somebody else than the bundle, compare its SHA-256, and give it with --trust.";
+
 /// A verdict over one question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -155,9 +158,8 @@ impl Findings {
             self.because.insert(0, would_be);
             self.verdict = Verdict::NotProvable;
             self.sentence = BUNDLED.to_owned();
+            self.next = Some(BUNDLED_NEXT.to_owned());
         }
-        let next = "Get the trust file from somebody else than the bundle, compare its SHA-256, and give it with --trust.";
-        self.next = Some(next.to_owned());
         for finding in &mut self.findings {
             let decided = matches!(finding.verdict, Verdict::Proven | Verdict::Disproven);
             if decided && finding.severity != Severity::List {

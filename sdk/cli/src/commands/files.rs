@@ -4,6 +4,7 @@
 //! and everything is judged without it. The list is not signed, so that it agrees proves nothing; what proves
 //! are the receipts and the register statement.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -62,7 +63,9 @@ impl Files {
             } else if path.join(BUNDLE).is_file() {
                 all.bundle(path)?;
             } else {
-                all.folder(path, path, 0)?;
+                for path in json_files(path, 0)? {
+                    all.take(path.display().to_string(), &path)?;
+                }
             }
         }
         Ok(all)
@@ -118,11 +121,11 @@ impl Files {
     fn bundle(&mut self, folder: &Path) -> Result<(), Ended> {
         self.bundles.push(folder.to_owned());
         let path = folder.join(BUNDLE);
-        let bytes = fs::read(&path).map_err(|error| missing(&path, &error))?;
+        let bytes = read_regular(&path).map_err(|error| missing(&path, &error))?;
         let listed = list(&bytes).map_err(|problem| bad_input(format!("{}: {problem}.", path.display())))?;
         for (name, expected) in &listed {
             let file = folder.join(name);
-            let sentence = match fs::read(&file) {
+            let sentence = match read_regular(&file) {
                 Ok(bytes) if sha256(&bytes).to_hex() == *expected => {
                     self.keep(name.clone(), bytes)?;
                     continue;
@@ -139,56 +142,11 @@ impl Files {
                 sentence,
             });
         }
-        for name in self.unlisted(folder, &listed)? {
+        for name in unlisted(folder, &listed)? {
             self.refused.push(RefusedFile {
                 name,
                 sentence: "The bundle does not list it: it was added after the bundle was made.".to_owned(),
             });
-        }
-        Ok(())
-    }
-
-    /// Receipts below a bundle that its list does not name.
-    fn unlisted(&self, folder: &Path, listed: &[(String, String)]) -> Result<Vec<String>, Ended> {
-        let mut found = Self::default();
-        found.folder(folder, folder, 0)?;
-        let names = found.files.into_iter().map(|(name, _)| name);
-        Ok(names
-            .filter_map(|name| {
-                let below = Path::new(&name)
-                    .strip_prefix(folder)
-                    .ok()?
-                    .to_str()?
-                    .replace('\\', "/");
-                let is_listed = listed.iter().any(|(listed, _)| *listed == below);
-                (!is_listed && below.ends_with(ENDING)).then_some(below)
-            })
-            .collect())
-    }
-
-    fn folder(&mut self, top: &Path, folder: &Path, depth: usize) -> Result<(), Ended> {
-        if depth > DEPTH_MAX {
-            return Err(bad_input(format!(
-                "{}: there are too many folders in folders.",
-                top.display()
-            )));
-        }
-        let entries = fs::read_dir(folder).map_err(|error| missing(folder, &error))?;
-        let mut paths: Vec<PathBuf> = Vec::new();
-        for entry in entries {
-            paths.push(entry.map_err(|error| missing(folder, &error))?.path());
-        }
-        paths.sort();
-        for path in paths {
-            // No symbolic link is followed.
-            let Ok(metadata) = path.symlink_metadata() else {
-                continue;
-            };
-            if metadata.is_dir() {
-                self.folder(top, &path, depth + 1)?;
-            } else if metadata.is_file() && path.extension().is_some_and(|ending| ending == "json") {
-                self.take(path.display().to_string(), &path)?;
-            }
         }
         Ok(())
     }
@@ -206,10 +164,7 @@ impl Files {
     fn keep(&mut self, name: String, bytes: Vec<u8>) -> Result<(), Ended> {
         self.bytes += bytes.len() as u64;
         if self.files.len() >= FILES_MAX || self.bytes > BYTES_MAX {
-            return Err(bad_input(format!(
-                "These are more files than are read at once: {FILES_MAX} files, or {} MiB.",
-                BYTES_MAX >> 20
-            )));
+            return Err(too_many());
         }
         if name.ends_with(".json") && name != BUNDLE {
             self.files.push((name, bytes));
@@ -218,8 +173,65 @@ impl Files {
     }
 }
 
+/// The bytes of a regular file of bounded size: a bundle is made by somebody else, and a link in it could lead
+/// anywhere.
+fn read_regular(path: &Path) -> Result<Vec<u8>, std::io::Error> {
+    let metadata = path.symlink_metadata()?;
+    if !metadata.is_file() || metadata.len() > MAX_BYTES_WITH_MANIFEST as u64 {
+        return Err(std::io::Error::other("it is no regular file of at most 64 MiB"));
+    }
+    fs::read(path)
+}
+
+/// The files below a folder that may be ours, in order. No symbolic link is followed.
+fn json_files(folder: &Path, depth: usize) -> Result<Vec<PathBuf>, Ended> {
+    if depth > DEPTH_MAX {
+        return Err(bad_input(format!(
+            "{}: there are too many folders in folders.",
+            folder.display()
+        )));
+    }
+    let entries = fs::read_dir(folder).map_err(|error| missing(folder, &error))?;
+    let mut paths: Vec<PathBuf> = Vec::new();
+    for entry in entries {
+        paths.push(entry.map_err(|error| missing(folder, &error))?.path());
+    }
+    paths.sort();
+    let mut files = Vec::new();
+    for path in paths {
+        let Ok(metadata) = path.symlink_metadata() else {
+            continue;
+        };
+        if metadata.is_dir() {
+            files.extend(json_files(&path, depth + 1)?);
+        } else if metadata.is_file() && path.extension().is_some_and(|ending| ending == "json") {
+            files.push(path);
+        }
+        if files.len() > FILES_MAX {
+            return Err(too_many());
+        }
+    }
+    Ok(files)
+}
+
+/// Receipts below a bundle that its list does not name.
+fn unlisted(folder: &Path, listed: &BTreeMap<String, String>) -> Result<Vec<String>, Ended> {
+    let below = |path: PathBuf| {
+        let name = path.strip_prefix(folder).ok()?.to_str()?.replace('\\', "/");
+        (name.ends_with(ENDING) && !listed.contains_key(&name)).then_some(name)
+    };
+    Ok(json_files(folder, 0)?.into_iter().filter_map(below).collect())
+}
+
+fn too_many() -> Ended {
+    bad_input(format!(
+        "These are more files than are read at once: {FILES_MAX} files, or {} MiB.",
+        BYTES_MAX >> 20
+    ))
+}
+
 /// The paths and digests that a bundle lists. An error is a sentence.
-fn list(bytes: &[u8]) -> Result<Vec<(String, String)>, String> {
+fn list(bytes: &[u8]) -> Result<BTreeMap<String, String>, String> {
     let top = json::parse(bytes).map_err(|error| format!("the list is not strict JSON: {error}"))?;
     if top.get("format").and_then(Value::as_str) != Some(BUNDLE_FORMAT) {
         return Err(format!("the format is not {BUNDLE_FORMAT}"));

@@ -1,10 +1,11 @@
 //! The files of a bundle.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use serde_json::{Value, json};
 use trialseal::Trust;
-use trialseal::core::dossier::Dossier;
+use trialseal::core::dossier::{Dossier, Fact};
 use trialseal::core::pack::Pack;
 use trialseal::core::time::Instant;
 use trialseal::core::verify::Outcome;
@@ -111,16 +112,20 @@ fn receipt_name(sequence: u64) -> String {
 
 /// One line a record: those that do not verify too.
 fn entries(asked: &Asked, gathered: &Gathered) -> Vec<Entry> {
-    let facts = asked.facts();
+    let facts: BTreeMap<u64, &Fact> = asked
+        .facts()
+        .iter()
+        .map(|fact| (fact.sequence().get(), fact))
+        .collect();
     let entry = |(sequence, found): (&u64, &super::gather::Found)| {
-        let fact = facts.iter().find(|fact| fact.sequence().get() == *sequence);
+        let fact = facts.get(sequence);
         let mut row = fact.map_or_else(
             || Row {
                 sequence: *sequence,
                 register: gathered.register.to_string(),
                 ..Row::default()
             },
-            Row::of_fact,
+            |fact| Row::of_fact(fact),
         );
         if let Some(withheld) = &found.withheld {
             row.shown.clone_from(withheld);
