@@ -327,7 +327,10 @@ fn the_guide_of_a_bundle_does_what_it_says() {
         .replace("first-participant-in", "last-participant-in");
     fs::write(&receipt, changed).unwrap();
     let (_, said) = follow();
-    assert!(said.contains("receipts/000004.receipt.json: FAILED") && said.contains("another root"), "{said}");
+    assert!(
+        said.contains("receipts/000004.receipt.json: FAILED") && said.contains("another root"),
+        "{said}"
+    );
 }
 
 #[test]
