@@ -262,15 +262,14 @@ pub fn check(fs: &dyn FileSystem, layout: &Layout, place: u64) -> Result<Opening
     let path = layout.opening(place);
     let (head, items) = file::read(fs, &path)?;
     let verified = Opening::all(items).and_then(|opening| opening.verify(&head.manifest));
-    match verified {
-        Ok(()) if head.opened.0.get() == place => Ok(head),
-        Ok(()) => Err(OpeningsError::Damaged {
-            path,
-            problem: "it lies under another name".to_owned(),
-        }),
-        Err(error) => Err(OpeningsError::Damaged {
-            path,
-            problem: error.to_string(),
-        }),
-    }
+    // What is wrong with an item would name its path, which is nobody's to read here.
+    let problem = match verified {
+        Ok(()) if head.opened.0.get() == place => return Ok(head),
+        Ok(()) => "it lies under another name",
+        Err(_) => "its items do not lead to the root that it repeats",
+    };
+    Err(OpeningsError::Damaged {
+        path,
+        problem: problem.to_owned(),
+    })
 }

@@ -111,7 +111,11 @@ fn trial(notary: &Notary, caller: &Caller, id: &str) -> Result<v1::GetTrialRespo
             first: Some(reference(notary, row.place, head.first.as_bytes())?),
             aliases: aliases.collect(),
             readable,
-            organization: head.owner.to_string(),
+            organization: if readable {
+                head.owner.to_string()
+            } else {
+                String::new()
+            },
             register: name.to_string(),
         });
     }

@@ -13,7 +13,7 @@ use trialseal_core::{
     identifiers::{MemberId, OrganizationId, RegisterName},
     index::Sequence,
     record::{What, Who},
-    vocabulary::{AccountType, Event},
+    vocabulary::{AccountType, Class, Event},
 };
 use trialseal_proto::v1;
 
@@ -125,7 +125,7 @@ impl Reading {
         while let Some(sequence) = next {
             let Some(row) = rows.at(sequence)? else { break };
             next = sequence.next().ok();
-            if row.class.as_str() == "member" || row.class.as_str() == "organisation" {
+            if matches!(row.class, Class::Member | Class::Organisation) {
                 let shown = self.account(&head, row.place, members, &mut about)?;
                 if let Some(shown) = shown
                     && give(answers, shown, true).is_err()

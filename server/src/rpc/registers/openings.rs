@@ -293,7 +293,7 @@ fn positions(notary: &Notary, head: &OpeningHead, digest: &[u8; 32]) -> Result<V
         .openings
         .items(opened)
         .map_err(|error| notary.internal(&error))?;
-    let opening = Opening::all(items.unwrap_or_default()).map_err(|error| notary.internal(&error))?;
+    let opening = Opening::all(items.unwrap_or_default()).map_err(|_| unreadable(notary, opened))?;
     let anew = digest_pages(&opening);
     notary.listing.keep_digests(opened.get(), &anew);
     Ok(search(anew.len(), digest, |page| anew.get(page).cloned()).unwrap_or_default())
@@ -331,6 +331,12 @@ fn search(count: usize, digest: &[u8; 32], page: impl Fn(usize) -> Option<Vec<u8
     Some(positions)
 }
 
+/// An opening that was verified when it was kept. What is wrong with an item would name its path, and that is
+/// not for the log of the program.
+fn unreadable(notary: &Notary, opened: Place) -> Refusal {
+    notary.internal(&format!("the opening of {opened} cannot be read back"))
+}
+
 fn found_in(
     notary: &Notary,
     head: &OpeningHead,
@@ -342,9 +348,9 @@ fn found_in(
         .items(head.opened.0)
         .map_err(|error| notary.internal(&error))?;
     let opening = Opening::all(items.ok_or(Refusal::RecordNotFound)?);
-    let opening = opening.map_err(|error| notary.internal(&error))?;
+    let opening = opening.map_err(|_| unreadable(notary, head.opened.0))?;
     let manifest =
-        Manifest::from_sorted(opening.items().to_vec()).map_err(|error| notary.internal(&error))?;
+        Manifest::from_sorted(opening.items().to_vec()).map_err(|_| unreadable(notary, head.opened.0))?;
     let record = record_at(notary, head.record.0)?;
     let when = When::parse(&record.when.text).map_err(|_| Refusal::Internal)?;
     let found = positions.iter().take(most).map(|position| {
