@@ -22,6 +22,8 @@ use crate::{
     testing::{Person, Served, Signing, TestLog},
 };
 
+mod directory;
+
 const REGISTER: &str = "trial:NCT04573309";
 /// What must not be seen by those from whom it is sealed.
 const SECRET: &str = "planted-code";
