@@ -47,12 +47,14 @@ pub(crate) fn preceded(dossier: &Dossier, fact: &Fact, event: &Fact) -> Answer {
     }
 }
 
-/// An act, and with which signature it took effect.
+/// An act, and with which signature it took effect: `record 12 (dataset 1.0, hard-lock; in effect with record 13)`.
 fn in_effect(fact: &Fact, by: &Fact) -> String {
-    if fact.record == by.record {
-        fact.label()
-    } else {
-        format!("{}, in effect with record {},", fact.label(), by.sequence())
+    let label = fact.label();
+    match label.strip_suffix(')') {
+        Some(open) if fact.record != by.record => {
+            format!("{open}; in effect with record {})", by.sequence())
+        }
+        _ => label,
     }
 }
 

@@ -203,7 +203,7 @@ impl<'a> Question<'a> {
         });
         if let Some(letter) = letter {
             return Answer::not_provable(format!(
-                "Only a letter is on record: {} reports what was decided, and {board} did not sign it.",
+                "Only a letter is shown: {} reports what was decided, and no signature of {board} is here.",
                 letter.label()
             ))
             .because(format!("{} put it on record.", letter.signer()))

@@ -53,8 +53,9 @@ pub fn in_force(dossier: &Dossier, register: &RegisterName, class: Class, site: 
     let as_known_now = format!("As known now: {}", now.sentence);
     let mut answer = match (complete_after(dossier, register, site, day), now.verdict) {
         (Ok(k), _) => now.because(format!("The register is complete {}.", k.phrase())),
-        (Err(incomplete), Verdict::Proven) => incomplete.because(now.sentence),
-        (Err(incomplete), _) => now.because(incomplete.sentence),
+        (Err(incomplete), Verdict::NotProvable) => now.because(incomplete.sentence),
+        // That something was not in force rests on what is not on record, too.
+        (Err(incomplete), _) => incomplete.because(now.sentence),
     };
     answer = answer.because(on_the_day.clone()).because(as_known_now.clone());
     let answer = answer.under(dossier);
@@ -230,8 +231,12 @@ impl<'d> Place<'d> {
         };
         if worst.verdict != Verdict::Proven {
             let mut answer = worst;
+            let was = match answer.verdict {
+                Verdict::Disproven => "was not",
+                _ => "is not shown to have been",
+            };
             answer.sentence = format!(
-                "{} is not shown to have been in force at site {site} on {day}. {}",
+                "{} {was} in force at site {site} on {day}. {}",
                 capital(&label),
                 answer.sentence
             );

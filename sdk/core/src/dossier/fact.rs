@@ -12,7 +12,7 @@ use crate::record::{Declared, Link, What, When, Who, Why};
 use crate::time::Instant;
 use crate::trust::Level;
 use crate::verify::Outcome;
-use crate::vocabulary::{Class, Event, Rel, Role, SignerKind};
+use crate::vocabulary::{Class, ErasablePart, Event, Rel, Role, SignerKind};
 use crate::zone::Span;
 
 use super::standing::{Key, Worth};
@@ -64,6 +64,10 @@ pub struct Fact {
     pub held: Vec<Held>,
     /// The record at whose index it takes effect: itself, or the last signature that it needed.
     pub effective_at: Option<RecordId>,
+    /// The tombstone that says which of its parts were erased.
+    pub erased_by: Option<RecordId>,
+    /// The parts that it says were erased.
+    pub erased: Vec<ErasablePart>,
     /// The files that show it.
     pub files: Vec<String>,
     /// The logs, as trees, that its place is shown in.
@@ -211,6 +215,17 @@ impl Fact {
                 Some(signer) => format!("{} ({}, {})", signer.name, who.key_name(), signer.role),
                 None => format!("An account of {} (not signed)", who.key_name()),
             },
+        }
+    }
+
+    /// Why not all of it is shown, as a sentence goes on: erased by a record, or withheld.
+    #[must_use]
+    pub fn why_not_shown(&self) -> String {
+        let parts: Vec<&str> = self.erased.iter().map(|part| part.as_str()).collect();
+        if parts.is_empty() {
+            "it is withheld here, or in codes of a later version".to_owned()
+        } else {
+            format!("an erasure on record took away its {}", parts.join(" and "))
         }
     }
 

@@ -199,6 +199,21 @@ impl Loading<'_> {
         }
     }
 
+    /// Tells each record which of its parts a tombstone says were erased.
+    fn mark_erased(&mut self) {
+        let tombstones: Vec<_> = self
+            .facts
+            .iter()
+            .filter_map(|fact| Some((fact.record, fact.what.as_ref()?.erased.clone()?)))
+            .collect();
+        for (tombstone, erased) in tombstones {
+            if let Some(fact) = self.facts.iter_mut().find(|fact| fact.record == erased.record) {
+                fact.erased_by = Some(tombstone);
+                fact.erased = erased.parts;
+            }
+        }
+    }
+
     fn finish(mut self, at: Instant) -> Dossier {
         self.trees.settle();
         for sentence in self.trees.forks() {
@@ -215,6 +230,7 @@ impl Loading<'_> {
                 other.record,
             ))
         });
+        self.mark_erased();
         let organizations = standing::organizations(&self.facts);
         standing::judge(&mut self.facts, &organizations);
         let places = self
@@ -310,6 +326,8 @@ fn fact(name: &str, report: &Report, receipt: &Receipt, trust: &Trust) -> Result
         key: Key::None,
         held: Vec::new(),
         effective_at: None,
+        erased_by: None,
+        erased: Vec::new(),
         files: vec![name.to_owned()],
         trees: BTreeSet::<TreeId>::new(),
         above: BTreeSet::new(),

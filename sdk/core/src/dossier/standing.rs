@@ -149,8 +149,9 @@ fn judge_fact(
 ) -> Worth {
     let (Some(what), Some(who)) = (&fact.what, &fact.who) else {
         return Worth::Unknown(format!(
-            "Of {} not all is shown, so what it changed is not known.",
-            fact.label()
+            "Of {} not all is shown ({}), so what it changed is not known.",
+            fact.label(),
+            fact.why_not_shown()
         ));
     };
     if let Key::Wrong(sentence) = &fact.key {

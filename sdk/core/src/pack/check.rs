@@ -55,7 +55,10 @@ fn of_check(check: &Check, subjects: &Subjects<'_>) -> Vec<Answer> {
         Check::Countersigned { subject, roles } => {
             let roles: Vec<Role> = roles.iter().map(|Code(role)| *role).collect();
             each(subjects, subject, |fact| {
-                countersigned(subjects.dossier, &fact.record, &roles)
+                match acts::effective(subjects.dossier, fact) {
+                    Ok(_) => countersigned(subjects.dossier, &fact.record, &roles),
+                    Err(answer) => answer,
+                }
             })
         }
         Check::LinkedFrom { subject, class } => {

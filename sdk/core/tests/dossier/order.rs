@@ -1,13 +1,13 @@
 //! before, preceded, contemporaneous.
 
-use trialseal_core::assertion::{Verdict, before, contemporaneous, preceded};
+use trialseal_core::assertion::{Verdict, before, contemporaneous, countersigned, preceded};
 use trialseal_core::dossier::Dossier;
 use trialseal_core::trust::Trust;
 use trialseal_core::vocabulary::{Blinding, Class, Event, Rel, Role};
 
 use super::golden::Golden;
-use super::story::{Made, Put, Story, trust_file};
-use super::trial::{ADA, first_participant, plan, trial};
+use super::story::{Made, Put, Story, TRIAL, register, trust_file};
+use super::trial::{ADA, first_participant, plan, signed_plan, trial};
 
 fn correspondence() -> Put {
     Put::new(ADA, Role::Sponsor, Class::Correspondence, Event::Drafted)
@@ -171,4 +171,42 @@ fn contemporaneous_needs_independent_time() {
         &contemporaneous(&dossier, &alone.record, None),
     );
     golden.check_all_verdicts("contemporaneous");
+}
+
+#[test]
+fn a_register_goes_on_when_its_log_is_rotated() {
+    let mut golden = Golden::default();
+    let mut story = trial(Blinding::DoubleBlind);
+    let first = signed_plan(&mut story, "1.0");
+    story.rotate();
+    let last = signed_plan(&mut story, "2.0");
+    story.state();
+    let dossier = story.dossier();
+    assert!(dossier.refused().is_empty(), "{:?}", dossier.refused());
+    let found = dossier.completeness(&register(TRIAL));
+    assert_eq!(found.problem, None);
+    golden.case(
+        "across logs",
+        Verdict::Proven,
+        &before(&dossier, &first.record, &last.record),
+    );
+    golden.case(
+        "the other way round",
+        Verdict::Disproven,
+        &before(&dossier, &last.record, &first.record),
+    );
+    // Two receipts alone: the new log has no state without the second, so nothing bounds it from below.
+    let two = only(&story, &[&first, &last]);
+    golden.case(
+        "two receipts alone",
+        Verdict::NotProvable,
+        &before(&two, &first.record, &last.record),
+    );
+    let roles = [Role::Statistician, Role::Sponsor];
+    golden.case(
+        "signed in the new log",
+        Verdict::Proven,
+        &countersigned(&dossier, &last.record, &roles),
+    );
+    golden.check_all_verdicts("rotated");
 }

@@ -161,6 +161,7 @@ pub(crate) struct Made {
 
 struct Stored {
     made: Made,
+    log: usize,
     register: RegisterName,
     record: ReceiptRecord,
     note: Option<String>,
@@ -178,15 +179,22 @@ struct Cut {
 
 #[derive(Clone)]
 struct Stated {
+    log: usize,
     index: usize,
     text: String,
     lines: Vec<RegisterLine>,
 }
 
-pub(crate) struct Story {
-    now: Instant,
+/// One log; the last of a story is the one that grows.
+struct Log {
+    origin: Origin,
     leaves: Vec<Hash>,
     cuts: Vec<Cut>,
+}
+
+pub(crate) struct Story {
+    now: Instant,
+    logs: Vec<Log>,
     stored: Vec<Stored>,
     heads: BTreeMap<RegisterName, (RecordId, RecordId, u64)>,
     keys: BTreeMap<String, (u8, Enrolment)>,
@@ -199,11 +207,15 @@ pub(crate) struct Story {
     pub(crate) clock_off_s: i64,
 }
 
-fn log_keys() -> (Ed25519SigningKey, MlDsa44SigningKey) {
-    let name = KeyName::new(ORIGIN).unwrap();
+/// The log that the first one goes on in.
+const NEXT_ORIGIN: &str = "notary.example.org/2027";
+
+fn log_keys(origin: &Origin) -> (Ed25519SigningKey, MlDsa44SigningKey) {
+    let name = origin.key_name().clone();
+    let seed = if origin.as_str() == ORIGIN { 1 } else { 4 };
     (
-        Ed25519SigningKey::from_seed(name.clone(), [1; 32]),
-        MlDsa44SigningKey::from_seed(name, [2; 32]),
+        Ed25519SigningKey::from_seed(name.clone(), [seed; 32]),
+        MlDsa44SigningKey::from_seed(name, [seed + 1; 32]),
     )
 }
 
@@ -223,13 +235,19 @@ pub(crate) fn digests(content: &[u8]) -> FileDigests {
 }
 
 pub(crate) fn trust_file(require: &str) -> String {
-    let (ed25519, mldsa) = log_keys();
+    let log = |origin: &str| {
+        let (ed25519, mldsa) = log_keys(&Origin::new(origin).unwrap());
+        format!(
+            "[[log]]\norigin = \"{origin}\"\ned25519 = \"{}\"\nmldsa = \"{}\"\nfrom = \"2026-01-01T00:00:00Z\"\n",
+            ed25519.verifier(),
+            mldsa.verifier()
+        )
+    };
     format!(
-        "[[log]]\norigin = \"{ORIGIN}\"\ned25519 = \"{}\"\nmldsa = \"{}\"\nfrom = \"2026-01-01T00:00:00Z\"\n\
-         [[witness]]\nname = \"university\"\nvkeys = [\"{}\"]\n\
+        "{}{}[[witness]]\nname = \"university\"\nvkeys = [\"{}\"]\n\
          [policy]\nquorum = \"university\"\nrequire = \"{require}\"\n",
-        ed25519.verifier(),
-        mldsa.verifier(),
+        log(ORIGIN),
+        log(NEXT_ORIGIN),
         witness_key().cosignature_verifier()
     )
 }
@@ -238,12 +256,69 @@ pub(crate) fn trust() -> Trust {
     Trust::parse(&trust_file("witnessed")).unwrap()
 }
 
+impl Log {
+    fn open(origin: &str) -> Self {
+        Self {
+            origin: Origin::new(origin).unwrap(),
+            leaves: vec![leaf_hash(b"open")],
+            cuts: Vec::new(),
+        }
+    }
+}
+
+impl Log {
+    fn note(&self, cut: &Cut) -> String {
+        let (ed25519, mldsa) = log_keys(&self.origin);
+        let checkpoint = Checkpoint {
+            origin: self.origin.clone(),
+            size: LogSize::new(cut.size as u64).unwrap(),
+            root: root_of(&self.leaves[..cut.size]),
+        };
+        let text = checkpoint.text();
+        let seconds = |time: Instant| u64::try_from(time.seconds()).unwrap();
+        let mut lines = vec![
+            ed25519.sign(&text),
+            mldsa
+                .cosign_checkpoint(&checkpoint, seconds(cut.signed_at))
+                .unwrap(),
+        ];
+        if let Some(time) = cut.witnessed_at {
+            lines.push(witness_key().cosign(&text, seconds(time)).unwrap());
+        }
+        SignedNote::new(text, lines).unwrap().to_string()
+    }
+
+    /// The proof of an entry in the first checkpoint that holds it.
+    fn evidence(&self, index: usize) -> Evidence {
+        let cut = self.cuts.iter().find(|cut| cut.size == index + 1).unwrap();
+        let path = Tree::new(&self.leaves[..cut.size]).path(index).unwrap();
+        Evidence::new(format_tlog_proof(
+            LogIndex::new(index as u64).unwrap(),
+            &path,
+            &self.note(cut),
+        ))
+    }
+
+    fn chain(&self) -> Vec<ChainedCheckpoint> {
+        let size = |size: usize| LogSize::new(size as u64).unwrap();
+        let source = Leaves(&self.leaves);
+        let checkpoints = self.cuts.iter().map(|cut| {
+            let Ok(consistency) = consistency_path(size(cut.size), size(self.leaves.len()), &source);
+            ChainedCheckpoint {
+                note: self.note(cut),
+                timestamps: Vec::new(),
+                consistency,
+            }
+        });
+        checkpoints.collect()
+    }
+}
+
 impl Story {
     pub(crate) fn new() -> Self {
-        let mut story = Self {
+        Self {
             now: instant("2026-01-01T08:00:00Z"),
-            leaves: Vec::new(),
-            cuts: Vec::new(),
+            logs: vec![Log::open(ORIGIN)],
             stored: Vec::new(),
             heads: BTreeMap::new(),
             keys: BTreeMap::new(),
@@ -251,9 +326,17 @@ impl Story {
             witness_after_s: Some(5),
             content: None,
             clock_off_s: 0,
-        };
-        story.leaves.push(leaf_hash(b"open"));
-        story
+        }
+    }
+
+    /// The log goes on under its next origin.
+    pub(crate) fn rotate(&mut self) {
+        self.append(leaf_hash(b"close"));
+        self.logs.push(Log::open(NEXT_ORIGIN));
+    }
+
+    fn log(&self) -> &Log {
+        self.logs.last().unwrap()
     }
 
     pub(crate) fn at(&mut self, time: &str) {
@@ -354,7 +437,7 @@ impl Story {
 
     pub(crate) fn put(&mut self, put: Put) -> Made {
         self.tick();
-        let index = self.leaves.len() as u64;
+        let index = self.log().leaves.len() as u64;
         let salt = |part: Part| Salt::from_bytes(*sha256(format!("{index} {part}").as_bytes()).as_bytes());
         let shown = |part: Part, text: String| ShownPart {
             salt: salt(part),
@@ -392,7 +475,7 @@ impl Story {
         let received_at = self.now.plus_millis(self.clock_off_s * 1_000);
         let note = key.map(|key| {
             let text = SubmissionText {
-                log: Origin::new(ORIGIN).unwrap(),
+                log: self.log().origin.clone(),
                 not_after: received_at.plus_millis(3_600_000),
                 idempotency_key: IdempotencyKey::from_bytes(*sha256(&index.to_be_bytes()).as_bytes()),
                 what: what_part.leaf(Part::What),
@@ -406,7 +489,7 @@ impl Story {
             None => (None, 0),
         };
         let when = When {
-            log: Origin::new(ORIGIN).unwrap(),
+            log: self.log().origin.clone(),
             index: LogIndex::new(index).unwrap(),
             received_at,
             register: register.clone(),
@@ -434,6 +517,7 @@ impl Story {
         };
         self.stored.push(Stored {
             made,
+            log: self.logs.len() - 1,
             register,
             record,
             note,
@@ -443,13 +527,13 @@ impl Story {
     }
 
     fn append(&mut self, leaf: Hash) {
-        self.leaves.push(leaf);
-        self.cuts.push(Cut {
-            size: self.leaves.len(),
-            signed_at: self.now.plus_millis(1_000.max(self.clock_off_s * 1_000)),
-            witnessed_at: self
-                .witness_after_s
-                .map(|after| self.now.plus_millis(after * 1_000)),
+        let (now, clock_off_s, after) = (self.now, self.clock_off_s, self.witness_after_s);
+        let log = self.logs.last_mut().unwrap();
+        log.leaves.push(leaf);
+        log.cuts.push(Cut {
+            size: log.leaves.len(),
+            signed_at: now.plus_millis(1_000.max(clock_off_s * 1_000)),
+            witnessed_at: after.map(|after| now.plus_millis(after * 1_000)),
         });
     }
 
@@ -474,51 +558,18 @@ impl Story {
             at: self.now,
             count: lines.len() as u64,
             root: root_of(&leaves),
-            size: LogSize::new(self.leaves.len() as u64).unwrap(),
+            size: LogSize::new(self.log().leaves.len() as u64).unwrap(),
         };
         self.stated.push(Stated {
-            index: self.leaves.len(),
+            log: self.logs.len() - 1,
+            index: self.log().leaves.len(),
             text: statement.to_json(),
             lines,
         });
         self.append(Entry::Statement(statement).leaf_hash().unwrap());
     }
 
-    fn note(&self, cut: &Cut) -> String {
-        let (ed25519, mldsa) = log_keys();
-        let checkpoint = Checkpoint {
-            origin: Origin::new(ORIGIN).unwrap(),
-            size: LogSize::new(cut.size as u64).unwrap(),
-            root: root_of(&self.leaves[..cut.size]),
-        };
-        let text = checkpoint.text();
-        let seconds = |time: Instant| u64::try_from(time.seconds()).unwrap();
-        let mut lines = vec![
-            ed25519.sign(&text),
-            mldsa
-                .cosign_checkpoint(&checkpoint, seconds(cut.signed_at))
-                .unwrap(),
-        ];
-        if let Some(time) = cut.witnessed_at {
-            lines.push(witness_key().cosign(&text, seconds(time)).unwrap());
-        }
-        SignedNote::new(text, lines).unwrap().to_string()
-    }
-
-    fn evidence(&self, index: usize, cut: &Cut) -> Evidence {
-        let path = Tree::new(&self.leaves[..cut.size]).path(index).unwrap();
-        Evidence::new(format_tlog_proof(
-            LogIndex::new(index as u64).unwrap(),
-            &path,
-            &self.note(cut),
-        ))
-    }
-
-    fn cut_of(&self, index: usize) -> &Cut {
-        self.cuts.iter().find(|cut| cut.size == index + 1).unwrap()
-    }
-
-    /// The receipt of a record, with its own checkpoint, and its manifest if it has one.
+    /// The receipt of a record    /// The receipt of a record, with its own checkpoint, and its manifest if it has one.
     pub(crate) fn receipt(&self, made: &Made) -> Receipt {
         let stored = self
             .stored
@@ -529,7 +580,7 @@ impl Story {
         let receipt = Receipt::new(
             stored.record.clone(),
             stored.note.clone().map(ReceiptSubmission::Note),
-            vec![self.evidence(index, self.cut_of(index))],
+            vec![self.logs[stored.log].evidence(index)],
         )
         .unwrap();
         match &stored.manifest {
@@ -588,7 +639,7 @@ impl Story {
             name,
             first,
             stated.text.clone(),
-            vec![self.evidence(stated.index, self.cut_of(stated.index))],
+            vec![self.logs[stated.log].evidence(stated.index)],
             shown.collect(),
         );
         (
@@ -599,19 +650,8 @@ impl Story {
 
     /// The chain of all checkpoints.
     pub(crate) fn chain(&self) -> (String, Vec<u8>) {
-        let last = self.leaves.len();
-        let source = Leaves(&self.leaves);
-        let checkpoints = self.cuts.iter().map(|cut| {
-            let size = |size: usize| LogSize::new(size as u64).unwrap();
-            let Ok(consistency) = consistency_path(size(cut.size), size(last), &source);
-            ChainedCheckpoint {
-                note: self.note(cut),
-                timestamps: Vec::new(),
-                consistency,
-            }
-        });
         let chain = CheckpointChain {
-            checkpoints: checkpoints.collect(),
+            checkpoints: self.logs.iter().flat_map(Log::chain).collect(),
         };
         ("checkpoints.json".to_owned(), chain.to_json().into_bytes())
     }

@@ -3,8 +3,8 @@
 use trialseal_core::assertion::{Verdict, only_versions};
 use trialseal_core::dossier::Dossier;
 use trialseal_core::pack::Pack;
-use trialseal_core::record::Part;
-use trialseal_core::vocabulary::{Blinding, Class, Event, Purpose, Role};
+use trialseal_core::record::{Erased, Part};
+use trialseal_core::vocabulary::{Blinding, Class, ErasablePart, Event, Purpose, Rel, Role};
 
 use super::golden::Golden;
 use super::story::{Put, Story, TRIAL, register, trust};
@@ -125,7 +125,16 @@ fn trust_from_inside_the_bundle_proves_nothing() {
 
 #[test]
 fn a_plan_whose_what_is_gone_is_no_plan() {
-    let trial = whole();
+    let mut trial = e9(Blinding::DoubleBlind);
+    let tombstone = Put::new(ADA, Role::Sponsor, Class::Erasure, Event::Erased).why("A name stood in it");
+    let erased = Erased {
+        record: trial.plan_2.record,
+        index: trial.plan_2.index,
+        parts: vec![ErasablePart::What],
+    };
+    let tombstone = tombstone.link(Rel::Erases, &trial.plan_2);
+    trial.story.put(tombstone.what(|what| what.erased = Some(erased)));
+    trial.story.state();
     let files = trial
         .story
         .with(&trial.plan_2, |receipt| receipt.withholding(Part::What));
