@@ -48,7 +48,7 @@ impl<'a> Question<'a> {
             {
                 continue;
             }
-            match weight(fact) {
+            match weight(self.dossier, fact) {
                 Weight::Counts => decisions.push(fact),
                 Weight::DoesNot(sentence) => excluded.push(sentence),
                 Weight::Unknown(sentence) => unknown.push(sentence),
@@ -252,7 +252,7 @@ impl<'a> Question<'a> {
 
     /// A decision of the board on another file with this path and version.
     fn other_file(&self) -> Option<String> {
-        self.decisions().filter(|fact| matches!(weight(fact), Weight::Counts)).find_map(|fact| {
+        self.decisions().filter(|fact| matches!(weight(self.dossier, fact), Weight::Counts)).find_map(|fact| {
             fact.linked(Rel::DecidesOn).find_map(|record| {
                 let document = self.dossier.fact(&record)?;
                 let item = self.file.item_named(document.items.as_ref()?)?;

@@ -52,7 +52,7 @@ pub(super) const fn role_of(class: Class) -> Role {
     }
 }
 
-pub(super) fn weight(fact: &Fact) -> Weight {
+pub(super) fn weight(dossier: &Dossier, fact: &Fact) -> Weight {
     let label = capital(&fact.label());
     let role = role_of(fact.class());
     if !fact.is_placed {
@@ -70,18 +70,26 @@ pub(super) fn weight(fact: &Fact) -> Weight {
         (Worth::Stands(_), _) if fact.held_role(role).is_none() => Weight::DoesNot(format!(
             "{label} was signed by a member who did not hold the role {role} at its index."
         )),
-        (Worth::Stands(_), _) => Weight::Counts,
+        (Worth::Stands(_), _) => match unknown_kind(dossier, fact) {
+            Some(sentence) => Weight::Unknown(sentence),
+            None => Weight::Counts,
+        },
     }
+}
+
+/// The role goes only to organisations of its kind, so the kind has to be known.
+fn unknown_kind(dossier: &Dossier, fact: &Fact) -> Option<String> {
+    let organization = &fact.who.as_ref()?.organization;
+    let known = dossier
+        .organization(organization)
+        .is_some_and(|enrolled| enrolled.kind.is_some());
+    (!known).then(|| format!("The enrolment of {organization} is not here, so its kind is not known."))
 }
 
 /// The kind of the organisation and how its identity was checked, as a sentence.
 pub(super) fn identity(dossier: &Dossier, fact: &Fact) -> Option<String> {
     let organization = &fact.who.as_ref()?.organization;
-    let Some(enrolled) = dossier.organization(organization) else {
-        return Some(format!(
-            "The enrolment of {organization} is not here, so its kind is not known."
-        ));
-    };
+    let enrolled = dossier.organization(organization)?;
     let kind = enrolled.kind.map_or("of no stated kind", |kind| kind.as_str());
     Some(match enrolled.grade {
         Some(IdentityGrade::SelfAsserted) | None => {

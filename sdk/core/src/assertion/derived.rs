@@ -1,6 +1,6 @@
 //! Whether an output was derived from what its record says.
 
-use crate::dossier::{Dossier, Fact};
+use crate::dossier::{Dossier, Fact, Worth};
 use crate::identifiers::RegisterName;
 use crate::manifest::Opening;
 use crate::vocabulary::{Class, Event, Rel};
@@ -73,6 +73,9 @@ fn of_record(dossier: &Dossier, fact: &Fact, output: &Given, given: &[Given]) ->
         return Answer::not_provable(format!(
             "The evidence for {label} is not what the trust file asks for."
         ));
+    }
+    if let Worth::NotAllowed(sentence) = &fact.worth {
+        return Answer::not_provable(sentence.clone());
     }
     let links: Vec<_> = fact
         .links()

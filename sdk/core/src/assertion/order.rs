@@ -1,12 +1,13 @@
 //! What came before what: of records, and of an event in the world.
 
-use crate::dossier::{Dossier, Fact};
+use crate::authority::Standing;
+use crate::dossier::{Dossier, Fact, Worth};
 use crate::hash::RecordId;
 use crate::index::LogIndex;
 use crate::time::Instant;
 
 use super::time::{contradiction, judge};
-use super::{Answer, Verdict, capital, duration, find};
+use super::{Answer, Verdict, acts, capital, duration, find};
 
 /// Whether one record was put on record before another.
 #[must_use]
@@ -98,8 +99,19 @@ fn by_time(a: &Fact, b: &Fact) -> Answer {
 #[must_use]
 pub fn preceded(dossier: &Dossier, a: &RecordId, event: &RecordId) -> Answer {
     match (find(dossier, a), find(dossier, event)) {
-        (Ok(a), Ok(b)) => preceded_facts((a, &a.label()), (b, &b.label())).under(dossier),
+        (Ok(a), Ok(b)) => preceded_acts(dossier, a, b).under(dossier),
         (Err(answer), _) | (_, Err(answer)) => answer,
+    }
+}
+
+/// An act that needs several signatures counts from the last of them on; any other record from its own place on.
+fn preceded_acts(dossier: &Dossier, a: &Fact, b: &Fact) -> Answer {
+    if let Worth::NotAllowed(sentence) = &b.worth {
+        return Answer::not_provable(sentence.clone()).next("Another record of the event would help.");
+    }
+    match a.standing() {
+        Some(Standing::Pending { .. }) => acts::preceded(dossier, a, b),
+        _ => preceded_facts((a, &a.label()), (b, &b.label())),
     }
 }
 

@@ -232,7 +232,7 @@ impl Loading<'_> {
         });
         self.mark_erased();
         let organizations = standing::organizations(&self.facts);
-        standing::judge(&mut self.facts, &organizations);
+        standing::judge(&mut self.facts, &organizations, self.trust.allow_drafts());
         let places = self
             .facts
             .iter()

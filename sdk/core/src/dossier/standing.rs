@@ -71,7 +71,11 @@ pub(super) fn organizations(facts: &[Fact]) -> HashMap<OrganizationId, Enrolled>
 }
 
 /// Judges the records of every register.
-pub(super) fn judge(facts: &mut [Fact], organizations: &HashMap<OrganizationId, Enrolled>) {
+pub(super) fn judge(
+    facts: &mut [Fact],
+    organizations: &HashMap<OrganizationId, Enrolled>,
+    allow_drafts: bool,
+) {
     let keys: Vec<Key> = facts.iter().map(|fact| key(fact, facts)).collect();
     for (fact, key) in facts.iter_mut().zip(keys) {
         fact.key = key;
@@ -83,6 +87,9 @@ pub(super) fn judge(facts: &mut [Fact], organizations: &HashMap<OrganizationId, 
             .is_some_and(|first| first.register().accounts_of().is_none())
         {
             judge_register(register, &kind_of);
+            if !allow_drafts {
+                refuse_drafts(register);
+            }
         }
     }
 }
@@ -127,6 +134,19 @@ fn judge_register(facts: &mut [Fact], kind_of: &dyn Fn(&OrganizationId) -> Optio
     for (act, by) in completed {
         if let Some(fact) = facts.iter_mut().find(|fact| fact.record == act) {
             fact.effective_at = Some(by);
+        }
+    }
+}
+
+/// Drafts are folded in, since the notary did; by themselves they count for nothing under this trust file.
+fn refuse_drafts(facts: &mut [Fact]) {
+    for fact in facts.iter_mut().filter(|fact| fact.signature == Signature::Draft) {
+        if matches!(fact.worth, Worth::Stands(_)) {
+            fact.worth = Worth::NotAllowed(format!(
+                "{} counts for nothing: nobody signed it, and the trust file does not allow drafts.",
+                super::fact::capital(&fact.label())
+            ));
+            fact.effective_at = None;
         }
     }
 }

@@ -95,6 +95,15 @@ fn a_board_approves_by_its_own_signed_decision() {
         Verdict::NotProvable,
         &ask_of(&story, no_accounts, "ethik", PROTOCOL),
     );
+    let no_kind = story
+        .files()
+        .into_iter()
+        .filter(|(name, _)| !name.ends_with("org-ethik-000001.receipt.json"));
+    golden.case(
+        "the board's own enrolment is not here",
+        Verdict::NotProvable,
+        &ask_of(&story, no_kind.collect(), "ethik", PROTOCOL),
+    );
     story.at("2026-03-01T12:00:00Z");
     opinion(&mut story, Decision::Suspended, &first, "2026-02-28");
     story.state();

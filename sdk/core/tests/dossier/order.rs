@@ -121,6 +121,29 @@ fn preceded_is_about_the_world() {
 }
 
 #[test]
+fn what_is_pending_or_a_draft_precedes_nothing() {
+    let mut golden = Golden::default();
+    let mut story = trial(Blinding::DoubleBlind);
+    let waiting = plan(&mut story, "1.0");
+    let signed = signed_plan(&mut story, "2.0");
+    story.at("2026-02-01T10:00:00Z");
+    let event = first_participant(&mut story, "2026-02-01T09:30:00Z");
+    let draft = Put::new(ADA, Role::Sponsor, Class::Trial, Event::FirstParticipantIn).draft();
+    let draft = story.put(draft.declared("2026-02-01T09:30:00Z"));
+    story.state();
+    let dossier = story.dossier();
+    let ask = |a: &Made, b: &Made| preceded(&dossier, &a.record, &b.record);
+    golden.case("pending", Verdict::NotProvable, &ask(&waiting, &event));
+    golden.case("countersigned", Verdict::Proven, &ask(&signed, &event));
+    golden.case(
+        "an event that nobody signed",
+        Verdict::NotProvable,
+        &ask(&signed, &draft),
+    );
+    golden.check("pending");
+}
+
+#[test]
 fn contemporaneous_needs_independent_time() {
     let mut golden = Golden::default();
     let mut story = trial(Blinding::DoubleBlind);

@@ -254,3 +254,52 @@ fn what_lacks_a_decision_or_is_stopped_is_not_in_force() {
     );
     golden.check_all_verdicts("stopped");
 }
+
+#[test]
+fn a_decision_on_the_same_files_covers_the_version() {
+    let mut golden = Golden::default();
+    let mut story = trial(Blinding::DoubleBlind);
+    let first = protocol(&mut story, "1.0");
+    let submitted = document(
+        ADA,
+        Role::Sponsor,
+        Class::Protocol,
+        Event::Submitted,
+        "1.0",
+        "protocol.pdf",
+    );
+    let submitted = story.put(submitted);
+    approve(&mut story, &submitted, "2026-01-05", None);
+    story.put(
+        activation(&first, "1.0")
+            .everywhere()
+            .declared("2026-01-06T01:00:00Z"),
+    );
+    let other = document(
+        ADA,
+        Role::Sponsor,
+        Class::Protocol,
+        Event::Submitted,
+        "1.1",
+        "protocol.pdf",
+    );
+    let other = story.put(other);
+    story.at("2026-02-01T12:00:00Z");
+    story.state();
+    golden.case(
+        "the same file",
+        Verdict::Proven,
+        &ask(&story, "101", "2026-01-20").answer,
+    );
+    let second = protocol(&mut story, "1.2");
+    approve(&mut story, &other, "2026-02-01", None);
+    story.put(activation(&second, "1.2").everywhere().declared("2026-02-02"));
+    story.at("2026-03-01T12:00:00Z");
+    story.state();
+    golden.case(
+        "another file",
+        Verdict::Disproven,
+        &ask(&story, "101", "2026-02-20").answer,
+    );
+    golden.check("same_files");
+}

@@ -8,6 +8,7 @@ use crate::assertion::{Answer, capital};
 use crate::dossier::{Fact, Worth};
 use crate::hash::RecordId;
 use crate::identifiers::OrganizationId;
+use crate::manifest::{Opening, SaltedItem};
 use crate::vocabulary::{Class, Decision, Event, Rel};
 
 use super::{Place, When};
@@ -16,18 +17,14 @@ impl Place<'_> {
     /// Whether a decision of this class covers the version and is valid on the day.
     pub(super) fn decided(&self, version: &Fact, class: Class, known: &[&Fact]) -> Answer {
         let day = self.day;
-        let documents = documents(version);
         let mut decisions: Vec<&Fact> = Vec::new();
         let mut unknown = None;
         let mut excluded = None;
         for fact in self.of_class(class, known) {
-            if !fact
-                .linked(Rel::DecidesOn)
-                .any(|record| documents.contains(&record))
-            {
+            if !self.is_about(fact, version) {
                 continue;
             }
-            match weight(fact) {
+            match weight(self.dossier, fact) {
                 Weight::Counts => decisions.push(fact),
                 Weight::DoesNot(sentence) => excluded = excluded.or(Some(sentence)),
                 Weight::Unknown(sentence) => unknown = unknown.or(Some(sentence)),
@@ -86,16 +83,11 @@ impl Place<'_> {
         excluded: Option<String>,
     ) -> Answer {
         let (label, country) = (version.label(), &self.site.country);
-        let documents = documents(version);
         if let Some(sentence) = unknown {
             return Answer::not_provable(format!("The {class} on {label} cannot be judged. {sentence}"));
         }
         let letter = known.iter().find(|fact| {
-            fact.class() == class
-                && fact.event() == Event::Reported
-                && fact
-                    .linked(Rel::DecidesOn)
-                    .any(|record| documents.contains(&record))
+            fact.class() == class && fact.event() == Event::Reported && self.is_about(fact, version)
         });
         if let Some(letter) = letter {
             return Answer::not_provable(format!(
@@ -209,7 +201,7 @@ impl Place<'_> {
                     what.decision,
                     Some(Decision::Suspended | Decision::SuspensionLifted | Decision::Terminated)
                 );
-                suspends && self.has_say(fact, class) && matches!(weight(fact), Weight::Counts)
+                suspends && self.has_say(fact, class) && matches!(weight(self.dossier, fact), Weight::Counts)
             }
             _ => false,
         }
@@ -227,6 +219,19 @@ impl Place<'_> {
                 && self.has_say(fact, class)
         };
         known.iter().copied().filter(is_one).collect()
+    }
+
+    /// Whether a decision is about a version: about its record, about what that activates, or about a record of
+    /// exactly the same files.
+    fn is_about(&self, decision: &Fact, version: &Fact) -> bool {
+        let documents = documents(version);
+        decision.linked(Rel::DecidesOn).any(|record| {
+            documents.contains(&record)
+                || self
+                    .dossier
+                    .fact(&record)
+                    .is_some_and(|other| has_files_of(other, version))
+        })
     }
 
     /// Where the settings name a board, no other board's opinion counts at the site.
@@ -277,6 +282,20 @@ fn documents(version: &Fact) -> Vec<RecordId> {
     std::iter::once(version.record)
         .chain(version.linked(Rel::Activates))
         .collect()
+}
+
+/// Whether one record holds every file of the other, byte for byte.
+fn has_files_of(one: &Fact, other: &Fact) -> bool {
+    let (Some(held), Some(Opening::All(asked))) = (&one.items, &other.items) else {
+        return false;
+    };
+    asked.iter().all(|asked| {
+        let same = |own: &SaltedItem| {
+            (own.item.sha256, own.item.sha512, own.item.size)
+                == (asked.item.sha256, asked.item.sha512, asked.item.size)
+        };
+        held.items().iter().any(same)
+    })
 }
 
 fn is_positive(fact: &Fact) -> bool {
