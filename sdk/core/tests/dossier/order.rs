@@ -76,10 +76,10 @@ fn before_in_one_log_is_by_index() {
 fn preceded_is_about_the_world() {
     let mut golden = Golden::default();
     let mut story = trial(Blinding::DoubleBlind);
-    let early = plan(&mut story, "1.0");
+    let early = signed_plan(&mut story, "1.0");
     story.at("2026-02-01T10:00:00Z");
     let event = first_participant(&mut story, "2026-02-01T09:30:00Z");
-    let late_plan = plan(&mut story, "2.0");
+    let late_plan = signed_plan(&mut story, "2.0");
     let linked = story.put(
         correspondence()
             .link(Rel::RespondsTo, &event)
