@@ -15,12 +15,15 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
-use trialseal::Token;
+use trialseal::{Class, Event, Role, SignerKind, Token, records};
+use trialseal_core::identifiers::MemberName;
 use trialseal_core::record::{What, When};
+use trialseal_core::vocabulary::Blind;
 use trialseal_proto::v1::{self, operator_client::OperatorClient};
 use trialseal_tests::caller::{self, Stubs, draft, of_draft};
 use trialseal_tests::forge::{Forgery, of};
-use trialseal_tests::notary::{Folder, MEMBER, ORGANIZATION};
+use trialseal_tests::notary::{self, Folder, MEMBER, ORGANIZATION};
+use trialseal_tests::programs;
 
 fn reason(status: &Status) -> String {
     status
@@ -319,4 +322,111 @@ async fn accounts_are_records_from_the_first_index_on() {
             path.display()
         );
     }
+}
+
+/// Alice keeps the accounts of acme from her first signature there; what a colleague may do in a
+/// register is another matter, of grants.
+#[tokio::test(flavor = "multi_thread")]
+async fn administrators_enrol_and_colleagues_act_by_grants() {
+    let folder = Folder::new();
+    let server = folder.start();
+    let client = caller::client(&folder, &server).await;
+    let alice = caller::signatory(&client, folder.key()).await;
+    let stubs = Stubs::connect(&server, folder.token()).await;
+    let refused = |answer: Result<v1::SubmitResponse, Status>| reason(&answer.unwrap_err());
+    let by_alice = |submission| caller::signed(&client, &alice, Role::Sponsor, submission);
+
+    // The operator enrols until she signs, and a key of her making is pending.
+    folder.must_operate(&["member", "add", ORGANIZATION, "m-1"]);
+    let name: MemberName = format!("{ORGANIZATION}/m-2").parse().unwrap();
+    let key = notary::member_key(ORGANIZATION, "m-2", &[9; 32]);
+    let token = Token::generate().unwrap();
+    let expires = trialseal::now().plus_millis(3_600_000);
+    for enrols in [
+        records::enrol_member(&name, SignerKind::Person, Vec::new()),
+        records::enrol_key(key.verifier().clone()).unwrap(),
+        records::enrol_token(&name, token.sha256(), expires),
+    ] {
+        stubs.submit(by_alice(enrols)).await.unwrap();
+    }
+    let late = folder.operator(&["member", "add", ORGANIZATION, "m-3"]);
+    let said = programs::said(&late);
+    assert!(
+        !late.status.success() && said.contains("keeps its own accounts"),
+        "{said}"
+    );
+
+    let own = stubs.as_if(Some(&token));
+    let bobs = caller::connect(&folder, &server, &token).await.unwrap();
+    let bob = caller::signatory(&bobs, key).await;
+    let as_bob = |role, submission| caller::signed(&bobs, &bob, role, submission);
+    let event = || caller::event("a site's day");
+    assert_eq!(
+        refused(own.submit(as_bob(Role::Sponsor, event())).await),
+        "KEY_UNCONFIRMED"
+    );
+    let register = format!("org:{ORGANIZATION}").parse().unwrap();
+    let enrolment = records::Target {
+        record: bob.enrolment.record,
+        index: bob.enrolment.index,
+        log: client.log().clone(),
+        register,
+        class: Class::Member,
+        event: Event::Registered,
+        version: None,
+    };
+    let confirms = || records::confirm_key(&enrolment);
+    assert_eq!(refused(stubs.submit(by_alice(confirms())).await), "ACCOUNT");
+    own.submit(as_bob(Role::Sponsor, confirms())).await.unwrap();
+    let enrols = records::enrol_member(&"acme/m-4".parse().unwrap(), SignerKind::Person, Vec::new());
+    assert_eq!(
+        refused(own.submit(as_bob(Role::Sponsor, enrols)).await),
+        "NOT_ADMINISTRATOR"
+    );
+
+    // One organisation, and yet a register is closed to him until a grant, and after its end.
+    stubs.submit(by_alice(event())).await.unwrap();
+    assert_eq!(
+        refused(own.submit(of_draft(draft("a colleague's"))).await),
+        "NO_ROLE"
+    );
+    let grant = || caller::grant(&name.to_string(), Role::Monitor);
+    assert_eq!(
+        refused(own.submit(as_bob(Role::Monitor, grant())).await),
+        "NO_ROLE"
+    );
+    stubs.submit(by_alice(grant())).await.unwrap();
+    own.submit(of_draft(draft("a monitor's"))).await.unwrap();
+    let kept = as_bob(Role::Monitor, event());
+    own.submit(kept.clone()).await.unwrap();
+    assert_eq!(
+        refused(own.submit(as_bob(Role::Sponsor, event())).await),
+        "NO_ROLE"
+    );
+    let lock = v1::Draft {
+        class: "dataset".to_owned(),
+        event: "soft-lock".to_owned(),
+        ..draft("a monitor does not lock")
+    };
+    assert_eq!(refused(own.submit(of_draft(lock)).await), "ROLE_MAY_NOT");
+    let given = records::grant_of(&name, Role::Monitor, Blind::Blinded);
+    let ends = records::revoke_grant(caller::REGISTER.parse().unwrap(), given);
+    stubs.submit(by_alice(ends)).await.unwrap();
+    assert_eq!(
+        refused(own.submit(of_draft(draft("after the end"))).await),
+        "NO_ROLE"
+    );
+    // What he put on record while he might is found again with the same bytes.
+    assert!(own.submit(kept).await.unwrap().repeated);
+    // A restart forgets none of it, and an audit judges all of it again.
+    server.terminate();
+    let server = folder.start();
+    let own = Stubs::connect(&server, &token).await;
+    assert_eq!(
+        refused(own.submit(of_draft(draft("after the end"))).await),
+        "NO_ROLE"
+    );
+    server.terminate();
+    let audit = folder.must_operate(&["audit"]);
+    assert!(audit.contains("CLEAN"), "{audit}");
 }

@@ -62,7 +62,7 @@ cp "$work/notary/trust.toml" "$work/trust.toml"
 cp "$work/notary/keys/log.pub" "$work/log.pub"
 start_notary
 run login "http://$grpc" --trust "$work/trust.toml" --token-file "$secrets/token" \
-  --key "$secrets/member.key" --name 'Jane Doe' --role sponsor
+  --key "$secrets/member.key" --name 'Jane Doe' --role sponsor --passphrase-file "$secrets/member-passphrase"
 
 submit() { run submit --passphrase-file "$secrets/member-passphrase" "$@"; }
 register=trial:NCT04573309

@@ -14,13 +14,13 @@ use crate::{limits, state::AccountError};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// No bearer token, or not one of ours.
-    #[error("the token is missing or unknown; log in with the token that the notary's operator gave you")]
+    #[error("the token is missing or unknown; log in with the token that you were given")]
     TokenUnknown,
     /// The token's time is over.
-    #[error("the token expired at {0}; ask the notary's operator for a new one")]
+    #[error("the token expired at {0}; ask an administrator of your organisation for a new one")]
     TokenExpired(Instant),
     /// The token, or its member, was revoked.
-    #[error("the token was revoked; ask the notary's operator for a new one")]
+    #[error("the token was revoked; ask an administrator of your organisation for a new one")]
     TokenRevoked,
     /// The submitter may not do that in this register.
     #[error("{0}; nothing is on record")]

@@ -8,10 +8,11 @@ use tonic::transport::Channel;
 use tonic::{Request, Status};
 use trialseal::{
     Class, Client, ClientError, ClientOptions, Draft, Enrolment, Event, ListFilter, Meaning, MemberKey,
-    Prepared, RecordPlace, RetryPolicy, Role, Signatory, SignerKind, Submission, Token,
+    Prepared, RecordPlace, RetryPolicy, Role, Signatory, SignerKind, Submission, Token, records,
 };
 use trialseal_core::hash::sha256;
 use trialseal_core::record::What;
+use trialseal_core::vocabulary::Blind;
 use trialseal_proto::v1::{self, log_client::LogClient, notary_client::NotaryClient};
 
 use crate::notary::{Folder, Server};
@@ -99,6 +100,35 @@ pub fn event(reason: &str) -> Submission {
     Submission::new(REGISTER.parse().unwrap(), Class::Trial, Event::EnrolmentOpened)
         .signed_as(Role::Sponsor, Meaning::Responsibility)
         .reason(reason)
+}
+
+/// The request for a submission of the SDK that is signed in a role, with the meaning that is usual.
+///
+/// # Panics
+/// If it cannot be signed.
+#[must_use]
+pub fn signed(
+    client: &Client,
+    signatory: &Signatory,
+    role: Role,
+    submission: Submission,
+) -> v1::SubmitRequest {
+    let submission = submission.signed_usually(role);
+    of_prepared(
+        &submission
+            .sign(signatory, client.log(), trialseal::now())
+            .unwrap(),
+    )
+}
+
+/// The grant of a role to a member, `<organisation>/<member>`, everywhere in [`REGISTER`].
+///
+/// # Panics
+/// If the name is none.
+#[must_use]
+pub fn grant(to: &str, role: Role) -> Submission {
+    let grant = records::grant_of(&to.parse().unwrap(), role, Blind::Blinded);
+    records::grant(REGISTER.parse().unwrap(), grant, None, None)
 }
 
 /// The stubs that tonic generates, with a bearer token.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use trialseal_core::{
-    record::{Trial, What},
-    vocabulary::{Class, Event, Role},
+    record::{IdentityGrade, Trial, What},
+    vocabulary::{Class, Event, OrganizationKind, Role},
 };
 
 use super::{Admitted, Outcome};
@@ -39,8 +39,17 @@ fn engine() -> Engine {
 }
 
 /// What became of each, as the reason of its refusal or `sealed`.
-fn seal(steps: &mut Steps, batch: Vec<Admitted>) -> Vec<&'static str> {
-    let (_, outcomes) = steps.seal(batch).unwrap();
+fn seal(steps: &mut Steps, mut batch: Vec<Admitted>) -> Vec<&'static str> {
+    // No batch is empty, though all may be refused: somebody is enrolled besides.
+    let name = format!("other-{}", steps.sealer.state().size());
+    batch.push(steps.admit_account(AccountChange::OrganizationRegistered {
+        organization: name.parse().unwrap(),
+        kind: OrganizationKind::Other,
+        grade: IdentityGrade::SelfAsserted,
+        identifiers: Vec::new(),
+    }));
+    let (_, mut outcomes) = steps.seal(batch).unwrap();
+    assert!(matches!(outcomes.pop(), Some(Outcome::Sealed(_))));
     let became = |outcome: &Outcome| match outcome {
         Outcome::Sealed(_) => "sealed",
         Outcome::Refused(refusal) => refusal.reason(),

@@ -327,20 +327,11 @@ impl Accounts {
                 enrolment,
                 ..
             } => {
-                let enrolled = self.key(organization, member, key);
-                let enrolled = enrolled.ok_or_else(|| unknown_key(member))?;
                 let itself = matches!(by, Author::Member { member: signer, key: signed }
                     if signer == member && signed == key);
-                if !itself || (enrolled.index, enrolled.record) != (enrolment.index, enrolment.record) {
-                    return Err(AccountError::NotThatKey(organization.clone(), member.clone()));
-                }
-                match enrolled.state {
-                    KeyState::Pending | KeyState::Enrolled => Ok(()),
-                    KeyState::Confirmed | KeyState::Revoked => Err(AccountError::KeyConfirmedBefore(
-                        organization.clone(),
-                        member.clone(),
-                    )),
-                }
+                let enrolled = self.key(organization, member, key);
+                let enrolled = enrolled.ok_or_else(|| unknown_key(member))?;
+                check_confirmation(enrolled, enrolment, itself, organization, member)
             }
             AccountChange::TokenRegistered { member, token, .. } => {
                 in_force(member)?;
@@ -413,6 +404,25 @@ impl Accounts {
                 }
             }
             _ => {}
+        }
+    }
+}
+
+/// A key confirms the very record that enrolled it, itself and once.
+fn check_confirmation(
+    enrolled: &EnrolledKey,
+    enrolment: &Enrolment,
+    itself: bool,
+    organization: &OrganizationId,
+    member: &MemberId,
+) -> Result<(), AccountError> {
+    let (organization, member) = (organization.clone(), member.clone());
+    let same = (enrolled.index, enrolled.record) == (enrolment.index, enrolment.record);
+    match enrolled.state {
+        _ if !itself || !same => Err(AccountError::NotThatKey(organization, member)),
+        KeyState::Pending | KeyState::Enrolled => Ok(()),
+        KeyState::Confirmed | KeyState::Revoked => {
+            Err(AccountError::KeyConfirmedBefore(organization, member))
         }
     }
 }

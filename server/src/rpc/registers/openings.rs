@@ -4,17 +4,17 @@ use prost::{Message as _, bytes::Bytes};
 use tonic::Streaming;
 use trialseal_core::{
     hash::{Hash, RecordId, Salt},
-    index::{LogIndex, Sequence},
+    index::LogIndex,
     manifest::{MAX_ITEMS, Manifest, Opening},
-    record::{Erased, Link, What, When, Who},
-    vocabulary::{Class, ErasablePart, Event, Rel},
+    record::{Link, What, When, Who},
+    vocabulary::{Event, Rel},
 };
 use trialseal_proto::v1;
 
 use super::super::{
-    eyes::{Eyes, Known, Sight},
+    eyes::{Eyes, Sight},
     named_log,
-    rows::{Rows, record_at, reference},
+    rows::{record_at, reference},
 };
 use crate::{
     admit::Caller,
@@ -97,11 +97,6 @@ pub(super) fn put(
     opening
         .verify(&head.manifest)
         .map_err(|error| Refusal::OpeningRefused(error.to_string()))?;
-    if is_erased(notary, &eyes, &head)? {
-        return Err(Refusal::OpeningRefused(
-            "the manifest was erased; what was erased is not opened again".to_owned(),
-        ));
-    }
     let known = notary.openings.of_register(&eyes.register);
     let again = known.iter().any(|other| other.opened.0 == place);
     if !again && known.len() >= OPENINGS_OF_REGISTER_MAX {
@@ -117,30 +112,6 @@ pub(super) fn put(
     kept.map_err(|error| notary.internal(&error))?;
     notary.listing.keep_digests(place.get(), &digest_pages(&opening));
     Ok(answer)
-}
-
-/// Whether a tombstone in the register names the manifest of this opening, in effect or not yet.
-fn is_erased(notary: &Notary, eyes: &Eyes, head: &OpeningHead) -> Result<bool, Refusal> {
-    let mut rows = Rows::new(notary, &eyes.head);
-    let mut next = Some(Sequence::FIRST);
-    while let Some(sequence) = next {
-        let Some(row) = rows.at(sequence)? else { break };
-        next = sequence.next().ok();
-        if row.class != Class::Erasure {
-            continue;
-        }
-        let tombstone = Known::of(&record_at(notary, row.place)?).and_then(|known| known.what);
-        let erased = tombstone.and_then(|what| what.erased);
-        let names = |erased: &Erased| {
-            let record = erased.record;
-            erased.parts.contains(&ErasablePart::Manifest)
-                && (record == head.record.1 || record == head.opened.1)
-        };
-        if erased.as_ref().is_some_and(names) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 /// What an `opened` record says; it has to fit the record whose manifest it opens.
