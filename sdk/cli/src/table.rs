@@ -5,7 +5,7 @@ mod fact;
 
 use clap::ValueEnum;
 use serde_json::{Value, json};
-use trialseal::RecordSummary;
+use trialseal::{RecordSummary, WithheldWhy};
 
 pub(crate) use csv::{csv, header, record};
 
@@ -39,6 +39,8 @@ pub(crate) struct Row {
     pub(crate) signed: Option<bool>,
     pub(crate) reason: String,
     pub(crate) remark: String,
+    /// What it is worth by the table of acts: `in effect`, `PENDING: ...`, `not allowed: ...`.
+    pub(crate) state: String,
     /// What is shown of it: `all`, or what is withheld.
     pub(crate) shown: String,
     pub(crate) level: String,
@@ -122,19 +124,27 @@ impl Row {
             index: one.index.get(),
             record: one.record.to_hex(),
             received_at: one.received_at.to_millis_string(),
+            declared_at: one.declared_at.clone(),
             class: one.class.clone(),
             event: one.event.clone(),
             version: one.version.clone(),
+            purpose: one.purpose.clone(),
+            decision: one.decision.clone(),
             sealed: one.sealed,
             organization: one.organization.clone(),
             member: one.member.clone(),
+            name: one.name.clone(),
+            role: one.role.clone(),
+            meaning: one.meaning.clone(),
             signed: (!one.organization.is_empty()).then_some(one.signed),
             reason: one.reason.clone(),
-            shown: if one.organization.is_empty() {
-                "when".to_owned()
+            remark: one.remark.clone(),
+            state: if one.pending {
+                "PENDING".to_owned()
             } else {
-                "all".to_owned()
+                String::new()
             },
+            shown: summary_shown(one),
             ..Self::default()
         }
     }
@@ -165,6 +175,7 @@ impl Row {
             "signed": self.signed,
             "reason": self.reason,
             "remark": self.remark,
+            "state": self.state,
             "shown": self.shown,
             "level": self.level,
         })
@@ -185,6 +196,25 @@ impl Row {
             Some(true) if self.name.is_empty() => account,
             Some(true) => format!("{} ({account}), {}; {}", self.name, self.role, self.meaning),
         }
+    }
+}
+
+fn summary_shown(one: &RecordSummary) -> String {
+    match one.withheld {
+        Some(why) => format!("when: the rest is {}", withheld_because(why)),
+        None if !one.erased.is_empty() => format!("without {}: erased", one.erased.join(", ")),
+        None => "all".to_owned(),
+    }
+}
+
+/// Why something is not shown.
+pub(crate) const fn withheld_because(why: WithheldWhy) -> &'static str {
+    match why {
+        WithheldWhy::Sealed => "sealed",
+        WithheldWhy::Scope => "outside the reader's sites and countries",
+        WithheldWhy::Role => "not for the reader's role",
+        WithheldWhy::Erased => "erased",
+        WithheldWhy::Other => "withheld",
     }
 }
 

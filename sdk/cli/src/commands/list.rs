@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::json;
 use trialseal::core::dossier::Fact;
 use trialseal::core::identifiers::RegisterName;
-use trialseal::{Client, ListFilter};
+use trialseal::{Client, ListFilter, ListOrder};
 
 use super::block_on;
 use super::question::Asked;
@@ -14,7 +14,8 @@ use crate::args::List;
 use crate::config::Place;
 use crate::errors::{self, Ended, bad_input};
 use crate::outcome::{Answer, Exit, Printer, count};
-use crate::table::{self, Row, Wanted};
+use crate::table::{self, Row, SortBy, Wanted};
+use crate::words::shown;
 
 /// Seconds to wait for the notary.
 const DEADLINE_S: u64 = 30;
@@ -67,10 +68,18 @@ async fn records(
         event: command.event,
         received_from: command.from,
         received_until: command.until,
+        order: match command.sort {
+            None | Some(SortBy::When) => ListOrder::When,
+            Some(SortBy::Who) => ListOrder::Who,
+            Some(SortBy::What) => ListOrder::What,
+            Some(SortBy::Why) => ListOrder::Why,
+        },
+        descending: command.reverse,
         ..ListFilter::default()
     };
     let wanted = command.wanted();
-    let mut listing = Listing::new(command, printer, client.log().as_str());
+    // The notary sorts.
+    let mut listing = Listing::new(command, printer, client.log().as_str(), None);
     let mut page = None;
     let log_size = loop {
         let listed = client
@@ -108,7 +117,7 @@ fn offline(command: &List, asked: &Asked, printer: &Printer) -> Result<Answer, E
             && command.from.is_none_or(|from| from <= fact.rec())
             && command.until.is_none_or(|until| fact.rec() < until)
     };
-    let mut listing = Listing::new(command, printer, &log);
+    let mut listing = Listing::new(command, printer, &log, command.sort);
     for fact in facts.iter().filter(is_wanted) {
         listing.take(Row::of_fact(fact), &wanted)?;
     }
@@ -138,17 +147,19 @@ fn claim(number: usize, what: &str, log_size: u64) -> String {
 }
 
 /// Prints records as they come, or holds them until they can be sorted.
-pub(super) struct Listing<'a> {
+struct Listing<'a> {
     command: &'a List,
     printer: &'a Printer,
     /// The log that goes without saying.
     log: &'a str,
+    sort: Option<SortBy>,
     held: Vec<Row>,
     number: usize,
 }
 
 impl<'a> Listing<'a> {
-    pub(super) fn new(command: &'a List, printer: &'a Printer, log: &'a str) -> Self {
+    /// `sort` where whoever gives the records does not.
+    fn new(command: &'a List, printer: &'a Printer, log: &'a str, sort: Option<SortBy>) -> Self {
         if command.csv && !printer.is_json() {
             print(&table::header());
         }
@@ -156,12 +167,13 @@ impl<'a> Listing<'a> {
             command,
             printer,
             log,
+            sort,
             held: Vec::new(),
             number: 0,
         }
     }
 
-    pub(super) fn take(&mut self, row: Row, wanted: &Wanted) -> Result<(), Ended> {
+    fn take(&mut self, row: Row, wanted: &Wanted) -> Result<(), Ended> {
         if !wanted.matches(&row) {
             return Ok(());
         }
@@ -181,9 +193,9 @@ impl<'a> Listing<'a> {
     }
 
     /// How many there were, and for `--json` the rows.
-    pub(super) fn finish(mut self) -> (usize, Option<Vec<Row>>) {
+    fn finish(mut self) -> (usize, Option<Vec<Row>>) {
         let mut rows = std::mem::take(&mut self.held);
-        if let Some(by) = self.command.sort {
+        if let Some(by) = self.sort {
             table::sort(&mut rows, by, self.command.reverse);
         }
         if self.printer.is_json() {
@@ -196,7 +208,7 @@ impl<'a> Listing<'a> {
     }
 
     fn is_printed_at_once(&self) -> bool {
-        self.command.sort.is_none() && !self.printer.is_json()
+        self.sort.is_none() && !self.printer.is_json()
     }
 
     fn print(&self, row: &Row) {
@@ -217,8 +229,12 @@ impl<'a> Listing<'a> {
             Some(_) => format!("{}/{}", row.organization, row.member),
             None => "-".to_owned(),
         };
+        let state = match row.state.as_str() {
+            "" | "in effect" => String::new(),
+            state => format!("  {}", shown(state)),
+        };
         self.printer.result(&format!(
-            "{:>6}  record {:<9} {}  {}  {signed}  {account}{log}",
+            "{:>6}  record {:<9} {}  {}  {signed}  {account}{log}{state}",
             row.sequence,
             row.index,
             row.received_at,

@@ -414,7 +414,10 @@ pub(crate) fn pack(name: &str) -> Result<(pack::Pack, String), Ended> {
                 "MISSING",
                 format!("The pack {name} cannot be read: {error}."),
             )
-            .next("Built in are: ich-e9, prospective."),
+            .next(format!(
+                "Built in are: {}.",
+                pack::Pack::builtin_names().collect::<Vec<_>>().join(", ")
+            )),
         )
     })?;
     let pack =

@@ -49,7 +49,8 @@ impl Index {
             table {
                 thead {
                     tr {
-                        th { "No." } th { "What" } th { "Who" } th { "When" } th { "Why" } th { "Shown" } th { "Proof" }
+                        th { "No." } th { "What" } th { "Who" } th { "When" } th { "Why" } th { "State" } th { "Shown" }
+                        th { "Proof" }
                     }
                 }
                 @for entry in &self.entries { (row(entry)) }
@@ -94,6 +95,7 @@ fn row(entry: &Entry) -> Markup {
                 (isolated(&clipped(&row.reason, 300)))
                 @if !row.remark.is_empty() { " (" (isolated(&clipped(&row.remark, 200))) ")" }
             }
+            td { (isolated(&clipped(&row.state, 160))) }
             td { (isolated(&clipped(&row.shown, 160))) }
             td.v { (isolated(&clipped(&entry.proof, 120))) }
         }

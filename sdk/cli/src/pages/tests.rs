@@ -224,6 +224,7 @@ fn index() -> Index {
         meaning: "responsibility".to_owned(),
         signed: Some(true),
         reason: "Start".to_owned(),
+        state: "in effect".to_owned(),
         shown: "all".to_owned(),
         ..Row::default()
     };
@@ -234,6 +235,7 @@ fn index() -> Index {
         class: "randomisation-list".to_owned(),
         event: "finalised".to_owned(),
         sealed: true,
+        state: "PENDING: asked for a sponsor".to_owned(),
         shown: "when; what, who and why are withheld: sealed".to_owned(),
         ..Row::default()
     };

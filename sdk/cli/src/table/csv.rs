@@ -8,7 +8,7 @@ use crate::words::shown;
 
 type Column = (&'static str, fn(&Row) -> String);
 
-const COLUMNS: [Column; 25] = [
+const COLUMNS: [Column; 26] = [
     ("register", |row| row.register.clone()),
     ("sequence", |row| row.sequence.to_string()),
     ("received_at", |row| row.received_at.clone()),
@@ -31,6 +31,7 @@ const COLUMNS: [Column; 25] = [
     }),
     ("reason", |row| row.reason.clone()),
     ("remark", |row| row.remark.clone()),
+    ("state", |row| row.state.clone()),
     ("shown", |row| row.shown.clone()),
     ("level", |row| row.level.clone()),
     ("log", |row| row.log.clone()),

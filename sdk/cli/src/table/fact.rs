@@ -1,6 +1,7 @@
 //! A row made of a verified receipt.
 
-use trialseal::core::dossier::{Fact, Signature};
+use trialseal::core::authority::{Need, Standing};
+use trialseal::core::dossier::{Fact, Signature, Worth};
 use trialseal::core::record::Scope;
 
 use super::Row;
@@ -20,6 +21,7 @@ impl Row {
             class: when.class.to_string(),
             event: when.event.to_string(),
             sealed: when.sealed,
+            state: state(fact),
             shown: shown(fact),
             level: fact.level.map(|level| level.to_string()).unwrap_or_default(),
             signed: match fact.signature {
@@ -50,6 +52,38 @@ impl Row {
             row.remark = why.remark.clone().unwrap_or_default();
         }
         row
+    }
+}
+
+/// What the record is worth by the table of acts, as far as that can be judged.
+fn state(fact: &Fact) -> String {
+    let list = |needs: &[Need]| {
+        needs
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("; ")
+    };
+    let state = match &fact.worth {
+        Worth::NotAllowed(why) => return format!("not allowed: {why}"),
+        Worth::Unknown(why) => return format!("not judged: {why}"),
+        Worth::Stands(Standing::Pending { .. }) if fact.effective_at.is_some() => {
+            "in effect, countersigned".to_owned()
+        }
+        Worth::Stands(Standing::Pending { needs, .. }) => format!("PENDING: asked for {}", list(needs)),
+        Worth::Stands(Standing::Effective { .. }) => "in effect".to_owned(),
+        Worth::Stands(Standing::Completes { .. }) => "completes the act that it signs".to_owned(),
+        Worth::Stands(Standing::Adds { .. }) => "signs an act that asks for more signatures".to_owned(),
+        Worth::Stands(Standing::Declines { .. }) => "declines an act".to_owned(),
+    };
+    let Worth::Stands(standing) = &fact.worth else {
+        return state;
+    };
+    let flags: Vec<&str> = standing.flags().iter().map(|flag| flag.as_str()).collect();
+    if flags.is_empty() {
+        state
+    } else {
+        format!("{state}; flagged: {}", flags.join(", "))
     }
 }
 

@@ -75,7 +75,7 @@ fn a_table_is_read_back_as_it_was_and_starts_no_formula() {
     assert_eq!(
         lines[1],
         "trial:NCT04573309,1,,,,dataset,,finalised,,,,false,acme,m-1,\"Doe, Jane\",statistician,,true,\
-         \"'=HYPERLINK(\"\"http://x\"\"),[U+202E][U+000A]+1\",'-2+3,,,,0,"
+         \"'=HYPERLINK(\"\"http://x\"\"),[U+202E][U+000A]+1\",'-2+3,,,,,0,"
     );
     assert_eq!(lines[2], "");
 }

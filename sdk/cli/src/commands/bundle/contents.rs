@@ -60,6 +60,8 @@ pub(super) fn of(gathered: &Gathered, trust: &Trust, at: Instant) -> Result<Cont
         "records.json".to_owned(),
         records_json(&asked, &rows).into_bytes(),
     ));
+    let packs = Pack::builtin_names().filter_map(|name| Some((name, Pack::builtin_text(name)?)));
+    files.extend(packs.map(|(name, text)| (format!("packs/{name}.toml"), text.as_bytes().to_vec())));
     let (pages, links) = pages(&asked);
     files.extend(pages);
     files.push(("VERIFY.md".to_owned(), guide::text(&asked, gathered).into_bytes()));

@@ -9,7 +9,7 @@ use trialseal::core::index::LogIndex;
 use trialseal::core::json::{self, Value};
 use trialseal::core::receipt::{Evidence, Receipt};
 use trialseal::core::register_statement;
-use trialseal::{Client, ClientError, ReadRange, WithheldPart, WithheldWhy};
+use trialseal::{Client, ClientError, ReadRange, WithheldPart};
 
 use crate::args::Bundle;
 use crate::commands::block_on;
@@ -18,6 +18,7 @@ use crate::commands::receipt_file::Parts;
 use crate::config::Place;
 use crate::errors::{self, Ended, bad_input};
 use crate::outcome::Printer;
+use crate::table::withheld_because;
 
 /// Everything that was found.
 pub(super) struct Gathered {
@@ -221,12 +222,9 @@ fn is_plain(text: &str) -> bool {
 fn withheld(parts: &[WithheldPart]) -> Option<String> {
     let first = parts.first()?;
     let names: Vec<&str> = parts.iter().map(|part| part.part.as_str()).collect();
-    let why = match first.why {
-        WithheldWhy::Sealed => "sealed",
-        WithheldWhy::Scope => "outside the reader's sites and countries",
-        WithheldWhy::Role => "not for the reader's role",
-        WithheldWhy::Erased => "erased",
-        WithheldWhy::Other => "withheld",
-    };
-    Some(format!("without {}: {why}", names.join(", ")))
+    Some(format!(
+        "without {}: {}",
+        names.join(", "),
+        withheld_because(first.why)
+    ))
 }

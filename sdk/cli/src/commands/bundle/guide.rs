@@ -42,6 +42,7 @@ the receipts, the statement and the checkpoints.
 | `accounts/` | how the organisations, members and keys of those who signed were enrolled |
 | `statement.json` | what the notary stated publicly of the register: its size and its last record |
 | `checkpoints.json` | states of the log that others have signed, each a beginning of the last |
+| `packs/` | the rules that the pages were made by; those of your own `trialseal` are built in |
 | `bundle.json` | SHA-256 of every file; it is not signed |
 
 ";

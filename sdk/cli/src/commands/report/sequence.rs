@@ -106,7 +106,10 @@ fn moment(fact: &Fact) -> Moment {
     let row = Row::of_fact(fact);
     Moment {
         sequence: row.sequence,
-        what: row.subject(),
+        what: match row.state.split([':', ';']).next() {
+            Some(state @ ("PENDING" | "not allowed")) => format!("{} ({state})", row.subject()),
+            _ => row.subject(),
+        },
         who: row.signer(),
         declared: if row.declared_at.is_empty() {
             "-".to_owned()
