@@ -130,12 +130,11 @@ impl Eyes {
         roles
     }
 
-    /// Whether an opening is open to the caller.
+    /// Whether an opening is open to the caller: to a role of his, or to everybody. That his organisation opened
+    /// it does not count, for colleagues may be blinded.
     pub(crate) fn may_open(&self, opening: &OpeningHead) -> bool {
         let to_a_role = |grant: &Granted| opening.opened_to.iter().any(|to| to == grant.role.as_str());
-        opening.is_public()
-            || opening.organization == self.caller.organization
-            || self.granted.iter().any(to_a_role)
+        opening.is_public() || self.granted.iter().any(to_a_role)
     }
 
     /// What the caller may see of a record of this register.

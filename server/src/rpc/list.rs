@@ -30,10 +30,8 @@ const PAGE_SIZE_DEFAULT: u32 = 100;
 const PAGE_SIZE_MAX: u32 = 1_000;
 /// Rows looked at for one answer; a filter that finds little gives a short page and a token to go on from.
 const ROWS_LOOKED_AT_MAX: u64 = 65_536;
-/// Records read for one answer: a filter by more than the rows hold reads each that it looks at.
+/// Records read for one answer: a filter by more than the rows hold, and an order, read each that they look at.
 const RECORDS_READ_MAX: u64 = 10_000;
-/// Records that can be sorted.
-const SORTED_MAX: usize = 10_000;
 
 /// Lists a register, or the registers that the caller may read. Blocks on the disk.
 ///
@@ -139,16 +137,17 @@ impl Listing<'_> {
         let mut rows = Rows::new(self.notary, &self.eyes.head);
         let mut next = Some(Sequence::FIRST);
         let mut found = Vec::new();
-        let mut looked_at = 0;
+        let (mut looked_at, mut read) = (0, 0);
         while let Some(sequence) = next {
             let Some(row) = rows.at(sequence)? else { break };
             looked_at += 1;
             if self.filter.matches(&row) {
+                read += 1;
                 found.extend(self.summary(&row)?);
             }
-            if found.len() > SORTED_MAX || looked_at > ROWS_LOOKED_AT_MAX {
+            if read > RECORDS_READ_MAX || looked_at > ROWS_LOOKED_AT_MAX {
                 return Err(Refusal::BadRequest(format!(
-                    "more than {SORTED_MAX} records would have to be sorted; narrow the filter, or list them in the \
+                    "more than {RECORDS_READ_MAX} records would have to be read and sorted; narrow the filter, or list them in the \
                      register's order"
                 )));
             }

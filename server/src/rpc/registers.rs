@@ -1,6 +1,7 @@
 //! Service `Registers`: reading a register, and what belongs to it.
 
 mod bulk;
+mod large;
 mod openings;
 mod reads;
 mod roles;
@@ -10,16 +11,14 @@ mod tests;
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 use trialseal_proto::v1::{self, registers_server::Registers};
 
+use self::large::{Large, MESSAGE_TIME};
 use super::{caller, eyes::Eyes, rows::register_name, status::status};
 use crate::{admit::Caller, notary::Notary, refusal::Refusal};
 
-/// Calls at a time that read or upload much; each holds a thread or up to 64 MiB.
-const LARGE_CALLS: usize = 8;
 /// Messages of a stream that wait for the caller to take them.
 const MESSAGES_WAITING: usize = 4;
 
@@ -27,7 +26,7 @@ const MESSAGES_WAITING: usize = 4;
 #[derive(Clone)]
 pub struct RegistersService {
     notary: Arc<Notary>,
-    large: Arc<Semaphore>,
+    large: Large,
 }
 
 impl RegistersService {
@@ -36,7 +35,7 @@ impl RegistersService {
     pub fn new(notary: Arc<Notary>) -> Self {
         Self {
             notary,
-            large: Arc::new(Semaphore::new(LARGE_CALLS)),
+            large: Large::default(),
         }
     }
 
@@ -63,13 +62,6 @@ impl RegistersService {
             .map(Response::new)
             .map_err(|refusal| self.refused(&refusal))
     }
-
-    /// Room for a call that reads or uploads much.
-    fn room(&self) -> Result<tokio::sync::OwnedSemaphorePermit, Refusal> {
-        Arc::clone(&self.large)
-            .try_acquire_owned()
-            .map_err(|_| Refusal::QueueFull)
-    }
 }
 
 #[tonic::async_trait]
@@ -84,7 +76,7 @@ impl Registers for RegistersService {
         let (metadata, _, request) = request.into_parts();
         let opened = async {
             let caller = caller(&self.notary, &metadata)?;
-            let room = self.room()?;
+            let room = self.large.room(Some(&caller.organization))?;
             let notary = Arc::clone(&self.notary);
             let begin = tokio::task::spawn_blocking(move || bulk::begin(notary, &caller, &request));
             let reading = begin.await.unwrap_or(Err(Refusal::Internal))?;
@@ -154,7 +146,7 @@ impl Registers for RegistersService {
         let put = async {
             let caller = caller(&self.notary, &metadata)?;
             self.notary.ready()?;
-            let _room = self.room()?;
+            let _room = self.large.room(Some(&caller.organization))?;
             let upload = openings::receive(messages).await?;
             let notary = Arc::clone(&self.notary);
             let kept = tokio::task::spawn_blocking(move || openings::put(&notary, &caller, upload));
@@ -176,7 +168,9 @@ impl Registers for RegistersService {
                 Some(_) => Some(caller(&self.notary, &metadata)?),
                 None => None,
             };
-            let room = self.room()?;
+            let room = self
+                .large
+                .room(caller.as_ref().map(|caller| &caller.organization))?;
             let notary = Arc::clone(&self.notary);
             let get = move || openings::get(&notary, caller.as_ref(), &request);
             let messages = tokio::task::spawn_blocking(get)
@@ -188,7 +182,8 @@ impl Registers for RegistersService {
         let (sender, receiver) = tokio::sync::mpsc::channel(MESSAGES_WAITING);
         tokio::spawn(async move {
             for message in messages {
-                if sender.send(Ok(message)).await.is_err() {
+                let sent = tokio::time::timeout(MESSAGE_TIME, sender.send(Ok(message))).await;
+                if !matches!(sent, Ok(Ok(()))) {
                     break;
                 }
             }

@@ -22,6 +22,7 @@ use super::super::{
     receipt::{self, Shown},
     rows::{Rows, record_at, register_name},
 };
+use super::large::MESSAGE_TIME;
 use crate::{
     admit::Caller,
     chain::Place,
@@ -195,5 +196,10 @@ fn give(answers: &Answers, shown: Shown, account: bool) -> Result<(), Gone> {
         withheld: shown.withheld,
         account,
     };
-    answers.blocking_send(Ok(answer)).map_err(|_| Gone)
+    // A caller that takes nothing for long is as good as gone: the thread is for others.
+    let send = tokio::time::timeout(MESSAGE_TIME, answers.send(Ok(answer)));
+    match tokio::runtime::Handle::current().block_on(send) {
+        Ok(Ok(())) => Ok(()),
+        _ => Err(Gone),
+    }
 }

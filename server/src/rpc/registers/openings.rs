@@ -16,6 +16,7 @@ use super::super::{
     named_log,
     rows::{record_at, reference},
 };
+use super::large::MESSAGE_TIME;
 use crate::{
     admit::Caller,
     chain::Place,
@@ -53,7 +54,13 @@ impl Upload {
 pub(super) async fn receive(mut messages: Streaming<v1::PutOpeningRequest>) -> Result<Upload, Refusal> {
     let broken = |_| Refusal::BadRequest("the upload broke off; begin it again".to_owned());
     let (mut opened, mut items, mut bytes) = (None, Vec::new(), 0);
-    while let Some(message) = messages.message().await.map_err(broken)? {
+    loop {
+        let message = tokio::time::timeout(MESSAGE_TIME, messages.message()).await;
+        let message = message
+            .map_err(|_| Refusal::BadRequest("the upload came to a halt; begin it again".to_owned()))?;
+        let Some(message) = message.map_err(broken)? else {
+            break;
+        };
         bytes += message.encoded_len();
         if bytes > UPLOAD_BYTES_MAX || items.len() + message.items.len() > MAX_ITEMS {
             return Err(Refusal::OpeningRefused(

@@ -539,7 +539,7 @@ async fn an_opening_reaches_those_it_was_opened_to() {
     );
     for (by, sees) in [
         (INSPECTOR, true),
-        (PROVIDER, true),
+        (PROVIDER, false),
         (BLINDED, false),
         (SPONSOR, false),
         (OUTSIDER, false),
