@@ -24,7 +24,7 @@ impl Authority {
         self.capacity(act, member, rule(act.what.class, act.what.event))?;
         let giver = self.giver(act, member, grant)?;
         let mut flags = Vec::new();
-        if self.kind_unknown(grant, kind_of)? {
+        if self.kind_unknown(act, grant, kind_of)? {
             flags.push(Flag::KindNotKnown);
         }
         self.check_blind(grant)?;
@@ -37,8 +37,9 @@ impl Authority {
         if self.agreement(act, giver).is_none() && matches!(giver, Giver::Sponsor(_)) && says_under(act) {
             flags.push(Flag::AgreementNotKnown);
         }
-        let grants: usize = self.every_member().map(|(_, member)| member.held.len()).sum();
-        if grants >= GRANTS_MAX {
+        let members = self.members.values().flat_map(|members| members.values());
+        let held = members.flat_map(|member| &member.held);
+        if held.filter(|held| held.in_force(act.at)).count() >= GRANTS_MAX {
             return Err(NotAllowed::TooMany {
                 what: "grants",
                 most: GRANTS_MAX,
@@ -101,7 +102,7 @@ impl Authority {
     }
 
     /// Whether the role may go to the organisation; true where its kind is not known.
-    fn kind_unknown(&self, grant: &Grant, kind_of: KindOf<'_>) -> Result<bool, NotAllowed> {
+    fn kind_unknown(&self, act: &Act<'_>, grant: &Grant, kind_of: KindOf<'_>) -> Result<bool, NotAllowed> {
         let (organization, role) = (&grant.organization, grant.role);
         let kind = kind_of(organization);
         let other_role = || NotAllowed::NoOtherRole {
@@ -115,7 +116,8 @@ impl Authority {
             _ => {}
         }
         let fits = |held: &Held| {
-            kind_of_role(held.role) == kind_of_role(role)
+            !held.in_force(act.at)
+                || kind_of_role(held.role) == kind_of_role(role)
                 || matches!(
                     (held.role, role),
                     (Role::Inspector, Role::Authority) | (Role::Authority, Role::Inspector)
@@ -256,7 +258,7 @@ impl Authority {
         if grant.role != Role::Sponsor || grant.organization == act.who.organization {
             return Err(NotAllowed::OfferedToNobody);
         }
-        self.kind_unknown(grant, kind_of)?;
+        self.kind_unknown(act, grant, kind_of)?;
         self.check_blind(grant)
     }
 

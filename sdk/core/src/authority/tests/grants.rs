@@ -229,6 +229,20 @@ fn boards_and_authorities_are_of_their_kind_and_hold_no_other_role() {
 }
 
 #[test]
+fn a_role_that_is_over_is_no_other_role() {
+    let mut register = Register::open();
+    let ends = register.now().plus_millis(2 * HOUR);
+    register.must(grant("unknown/x", Role::Monitor, Blinded).until(ends));
+    let board = grant("unknown/y", Role::EthicsBoard, Blinded);
+    assert!(matches!(
+        register.judge(&board),
+        Err(NotAllowed::NoOtherRole { .. })
+    ));
+    register.must(say("acme/ann", Role::Sponsor, Class::Dataset, Event::DataCut));
+    assert!(register.judge(&board).is_ok());
+}
+
+#[test]
 fn grants_are_signed_by_persons() {
     let mut register = Register::open();
     assert!(matches!(
