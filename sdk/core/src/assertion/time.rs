@@ -48,7 +48,7 @@ pub(super) fn judge(fact: &Fact, bound_millis: Option<i64>) -> Answer {
     let late_by_notary = since(fact.rec(), dec.last);
     if late_by_notary > bound {
         return Answer::disproven(format!(
-            "{} was put on record {} after it happened; {} is allowed.",
+            "{} was put on record {} after it happened; the bound is {}.",
             capital(&label),
             duration(late_by_notary),
             duration(bound)
@@ -61,7 +61,7 @@ pub(super) fn judge(fact: &Fact, bound_millis: Option<i64>) -> Answer {
     }
     if let Some(lo) = fact.lo.filter(|lo| since(*lo, dec.last) > bound) {
         return Answer::disproven(format!(
-            "{} was put on record more than {} after it happened; {} is allowed.",
+            "{} was put on record more than {} after it happened; the bound is {}.",
             capital(&label),
             duration(since(lo, dec.last)),
             duration(bound)
@@ -87,7 +87,7 @@ pub(super) fn judge(fact: &Fact, bound_millis: Option<i64>) -> Answer {
             format!("within {}", duration(within))
         };
         return Answer::proven(format!(
-            "{} was put on record {gap}; {} is allowed.",
+            "{} was put on record {gap}; the bound is {}.",
             capital(&label),
             duration(bound)
         ))
@@ -95,7 +95,7 @@ pub(super) fn judge(fact: &Fact, bound_millis: Option<i64>) -> Answer {
         .because(format!("It existed no later than {hi}, by independent evidence."));
     }
     Answer::not_provable(format!(
-        "{} existed no later than {hi}, {} after it happened; {} is allowed, and nothing shows that it came later.",
+        "{} existed no later than {hi}, {} after it happened; the bound is {}, and nothing shows that it came later.",
         capital(&label),
         duration(within),
         duration(bound)

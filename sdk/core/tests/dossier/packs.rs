@@ -348,3 +348,77 @@ fn what_stands_out() {
     let clean = whole();
     assert!(anomaly::find(&clean.story.dossier(), &register(TRIAL)).is_empty());
 }
+
+const MINE: &str = r#"
+format = "trialseal-pack/v1"
+name = "mine"
+title = "House rules"
+
+[[subject]]
+name = "plans"
+words = "plans"
+classes = ["statistical-analysis-plan"]
+events = ["finalised"]
+pick = "all"
+
+[[subject]]
+name = "decisions"
+words = "decisions"
+events = ["decided"]
+pick = "all"
+
+[[rule]]
+id = "A"
+severity = "fail"
+title = "Every plan is signed by a statistician and a sponsor."
+all = [{ check = "countersigned", subject = "plans", roles = ["statistician", "sponsor"] }]
+
+[[rule]]
+id = "B"
+severity = "fail"
+title = "Every decision is on record within two days."
+all = [{ check = "contemporaneous", subject = "decisions", hours = 48 }]
+
+[[rule]]
+id = "C"
+severity = "warn"
+title = "Every plan is referred to by a data management plan."
+all = [{ check = "linked-from", subject = "plans", class = "data-management-plan" }]
+"#;
+
+#[test]
+fn a_pack_of_ones_own() {
+    let mut golden = Golden::default();
+    let pack = Pack::parse(MINE).unwrap();
+    let mut story = trial(Blinding::DoubleBlind);
+    let first = signed_plan(&mut story, "1.0");
+    story.put(decide(
+        EVA,
+        Class::Opinion,
+        Decision::Approved,
+        &first,
+        "2026-01-06",
+    ));
+    story.state();
+    let good = pack.check(&story.dossier(), &register(TRIAL));
+    assert_eq!(good.verdict, Verdict::Proven, "{}", good.sentence);
+    golden.text("good", &text(&good));
+    plan(&mut story, "2.0");
+    story.at("2026-01-20T00:00:00Z");
+    story.put(decide(
+        EVA,
+        Class::Opinion,
+        Decision::Approved,
+        &first,
+        "2026-01-10",
+    ));
+    story.state();
+    let bad = pack.check(&story.dossier(), &register(TRIAL));
+    assert_eq!(verdict(&bad, "A"), Verdict::NotProvable);
+    assert_eq!(verdict(&bad, "B"), Verdict::Disproven);
+    // What only warns does not decide.
+    assert_eq!(verdict(&bad, "C"), Verdict::Disproven);
+    assert_eq!(bad.verdict, Verdict::Disproven);
+    golden.text("bad", &text(&bad));
+    golden.check("own_pack");
+}

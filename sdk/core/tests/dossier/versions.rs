@@ -1,5 +1,6 @@
 //! only_versions, same, derived.
 
+use trialseal_core::anomaly::{self, AnomalyKind};
 use trialseal_core::assertion::{Verdict, derived, only_versions, same, same_folder};
 use trialseal_core::identifiers::TrialId;
 use trialseal_core::manifest::ContentDigest;
@@ -84,6 +85,9 @@ fn a_second_register_for_the_same_trial_is_named() {
     for name in [TRIAL, "trial:front:77"] {
         let answer = only_versions(&dossier, &register(name), PLAN, &[first.record]);
         golden.text(name, &answer);
+        let found = anomaly::find(&dossier, &register(name));
+        let second = found.iter().find(|one| one.kind == AnomalyKind::SecondRegister);
+        golden.text("stands out", &second.unwrap().sentence);
     }
     golden.check("second_register");
 }
