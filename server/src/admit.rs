@@ -3,6 +3,8 @@
 //! Needs the accounts and the committed log, and changes nothing. What depends on the
 //! record's exact place is decided again by [`crate::seal`].
 
+mod erasure;
+
 use rand::Rng as _;
 use trialseal_core::{
     authority::{self, NotAllowed},
@@ -125,6 +127,7 @@ impl Admission<'_> {
         let not_after = verified.text.not_after;
         let log = verified.text.log;
         let idempotency_key = *verified.text.idempotency_key.as_bytes();
+        self.check_erasure(&what)?;
         Ok(Admitted {
             fingerprint: Fingerprint::of(&caller.organization, &idempotency_key),
             said: Box::new(Said { what, who }),
@@ -202,6 +205,7 @@ impl Admission<'_> {
             who_text.leaf(Tag::Who),
             why_text.leaf(Tag::Why),
         );
+        self.check_erasure(&what)?;
         Ok(Admitted {
             fingerprint: Fingerprint::of(&caller.organization, &idempotency_key),
             said: Box::new(Said { what, who }),

@@ -19,6 +19,7 @@ mod frames;
 mod inventory;
 mod rebuild;
 mod snapshots;
+mod struck;
 mod tiles;
 
 #[cfg(test)]
@@ -43,7 +44,6 @@ use trialseal_core::{
     note::{KeyType, VerifierKey},
 };
 
-pub use self::finding::{AuditError, Finding, Place};
 use self::{
     continued::{Before, Began},
     entry::Sound,
@@ -52,12 +52,17 @@ use self::{
     inventory::Inventory,
     rebuild::{From, Rebuild, Totals, Witnesses},
 };
+pub use self::{
+    finding::{AuditError, Finding, Place},
+    struck::Erased,
+};
 use crate::{
     bundle,
     evidence::Kind,
     fs::FileSystem,
     journal::FrameHeader,
     layout::{Layout, TILE},
+    publish,
     signer_state::{SignerState, SignerStateError},
 };
 
@@ -105,6 +110,8 @@ pub struct AuditReport {
     pub records: u64,
     /// Public statements in it.
     pub statements: u64,
+    /// What of its records was erased.
+    pub erased: Erased,
     /// Registers in it.
     pub registers: u64,
     /// Files of tiles and bundles that were compared.
@@ -158,9 +165,14 @@ fn audit_log(
         with_signer_state: *with_signer_state,
         bytes: AtomicU64::new(0),
     };
+    // Before anything else is read: what was done by now is gone from all that is read later.
+    let done = publish::erasures_done(source.fs, layout)?;
     let origin = origin_of(keys, layout)?;
-    let began = Began::read(&source)?;
+    let mut began = Began::read(&source)?;
     began.check(&source, keys, before.as_ref().map(|(_, before)| before))?;
+    if let Some((_, before)) = &before {
+        began.struck = before.struck.clone();
+    }
     let (witnesses, first) = begin(&source, &origin, keys, began.base())?;
     let frames = witnesses.frames.len() as u64;
     let end = witnesses
@@ -173,7 +185,7 @@ fn audit_log(
         keys,
         threads: (*threads).max(1),
         end,
-        rebuild: Rebuild::new(&source, witnesses, began),
+        rebuild: Rebuild::new(&source, witnesses, began, done),
         progress,
     };
     reading.bundles(first.div_ceil(TILE))?;
@@ -183,6 +195,7 @@ fn audit_log(
         root,
         records,
         statements,
+        erased,
         registers,
         tiles,
         after,
@@ -196,6 +209,7 @@ fn audit_log(
         root,
         records,
         statements,
+        erased,
         registers,
         tiles,
         frames,

@@ -32,7 +32,7 @@ use trialseal_core::{
 
 use crate::{
     audit::{AuditError, AuditOptions, AuditProgress, AuditReport, audit},
-    bundle::BUNDLE_BYTES_MAX,
+    bundle::{BUNDLE_BYTES_MAX, without_erased},
     carried,
     durable::{Batch, DurableError, clean_leftovers, replace, write_new},
     evidence::{self, KeptError},
@@ -504,13 +504,15 @@ impl Copying<'_> {
             );
             for number in from..to {
                 let width = TileWidth::FULL;
-                self.copy(&mut public, &self.to.public, |layout| {
+                self.copy(&mut public, &self.to.public, None, |layout| {
                     layout.public_tile(&TilePath::Entries { index: number, width })
                 })?;
-                self.copy(&mut private, &self.to.private, |layout| layout.records(number))?;
+                self.copy(&mut private, &self.to.private, Some(number), |layout| {
+                    layout.records(number)
+                })?;
                 let (mut level, mut index) = (0, number);
                 loop {
-                    self.copy(&mut public, &self.to.public, |layout| {
+                    self.copy(&mut public, &self.to.public, None, |layout| {
                         layout.public_tile(&TilePath::Hashes { level, index, width })
                     })?;
                     if !(index + 1).is_multiple_of(TILE) {
@@ -530,11 +532,13 @@ impl Copying<'_> {
         Ok(())
     }
 
-    /// Copies one immutable file, unless an older backup holds it.
+    /// Copies one immutable file, unless an older backup holds it. `bundle` is its number if it is a
+    /// record bundle: from those parts may have been erased, which makes them shorter.
     fn copy(
         &mut self,
         batch: &mut Batch,
         root: &Path,
+        bundle: Option<u64>,
         path_in: impl Fn(&Layout) -> PathBuf,
     ) -> Result<(), BackupError> {
         let (from, to) = (path_in(self.from), path_in(self.to));
@@ -547,12 +551,20 @@ impl Copying<'_> {
             return Ok(());
         }
         let contents = self.fs.read(&from, BUNDLE_BYTES_MAX)?;
+        let contents = match bundle {
+            // An older backup may hold what was erased since.
+            Some(number) => without_erased(&**self.fs, &to, number * TILE, contents)?,
+            None => contents,
+        };
         let relative = to
             .strip_prefix(root)
             .unwrap_or(&to)
             .to_string_lossy()
             .into_owned();
-        batch.add(&relative, &contents)?;
+        match bundle {
+            Some(_) => batch.replace(&relative, &contents)?,
+            None => batch.add(&relative, &contents)?,
+        }
         self.copied += 1;
         self.bytes += contents.len() as u64;
         Ok(())

@@ -10,8 +10,9 @@ use bytes::Bytes;
 use crate::{
     codec::{Malformed, Reader, Writer},
     durable::{DurableError, Envelope, HEADER_BYTES},
-    fs::File,
+    fs::{File, FileSystem},
     layout::TILE,
+    stored::StoredEntry,
     view::ViewError,
 };
 
@@ -91,6 +92,49 @@ pub fn read_one(file: &dyn File, path: &Path, first: u64, position: usize) -> Re
     let mut bytes = vec![0; length as usize];
     file.read_at((HEADER_BYTES + TABLE) as u64 + u64::from(begin), &mut bytes)?;
     Ok(Bytes::from(bytes))
+}
+
+/// The file of a bundle that is to be written, without what was erased in the one that is
+/// there: the two may differ in nothing else.
+///
+/// # Errors
+/// [`DurableError::Differs`] if they do.
+pub fn without_erased(
+    fs: &dyn FileSystem,
+    path: &Path,
+    first: u64,
+    contents: Vec<u8>,
+) -> Result<Vec<u8>, DurableError> {
+    if fs.metadata(path)?.is_none() {
+        return Ok(contents);
+    }
+    let there = fs.read(path, BUNDLE_BYTES_MAX)?;
+    if there == contents {
+        return Ok(contents);
+    }
+    let differs = || DurableError::Differs {
+        path: path.to_owned(),
+    };
+    let there = decode(path, there, first).map_err(|_| differs())?;
+    let given = decode(path, contents, first)?;
+    let entries = there.into_iter().zip(given).map(|(there, given)| {
+        if !is_same_entry(&there, &given) {
+            return Err(differs());
+        }
+        // With each erasure an entry gets shorter.
+        Ok(if there.len() < given.len() { there } else { given })
+    });
+    Ok(encode(first, &entries.collect::<Result<Vec<_>, _>>()?))
+}
+
+/// Whether two stored entries differ in nothing but what was erased.
+#[must_use]
+pub fn is_same_entry(one: &Bytes, other: &Bytes) -> bool {
+    one == other
+        || match (StoredEntry::decode(one), StoredEntry::decode(other)) {
+            (Ok(one), Ok(other)) => one.identity() == other.identity(),
+            _ => false,
+        }
 }
 
 fn split(contents: &Bytes, first: u64) -> Result<Vec<Bytes>, Malformed> {

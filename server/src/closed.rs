@@ -257,6 +257,7 @@ impl ClosedLog {
             tile_roots: Vec::new(),
             pages: Vec::new(),
             generations: Vec::new(),
+            erasures: Vec::new(),
             checkpoint,
             time,
             stated: None,

@@ -4,13 +4,17 @@
 use trialseal_core::{
     identifiers::OrganizationId,
     note::SignedNote,
-    record::{FieldViolation, What, When, Who},
+    record::{FieldViolation, When},
     submission::SubmissionText,
     time::Instant,
 };
 
 use crate::{
     account_record::account_record,
+    erasure::{
+        Requested,
+        residue::{read_what, read_who},
+    },
     state::{DRAFT_REMEMBERED_MS, Fingerprint, RecordFacts, Said},
     stored::{StoredRecord, Submitted},
 };
@@ -39,11 +43,12 @@ impl FactsError {
 /// If a part is not what admission lets in.
 pub fn facts_of(stored: &StoredRecord) -> Result<RecordFacts, FactsError> {
     let when = When::parse(&stored.when.text).map_err(|all| FactsError::violations("when", &all))?;
-    let who = Who::parse(&stored.who.text).map_err(|all| FactsError::violations("who", &all))?;
+    let broken = |part, problem: String| FactsError { part, problem };
+    let who = read_who(&stored.who).map_err(|error| broken("who", error.to_string()))?;
     // Reading `what` costs more than all the rest, and few records change anything by it.
     let matters = Said::matters(&when.register, when.class, when.event, when.sequence);
     let what = if matters || when.register.accounts_of().is_some() {
-        let what = What::parse(&stored.what.text).map_err(|all| FactsError::violations("what", &all))?;
+        let what = read_what(&stored.what, &when).map_err(|error| broken("what", error.to_string()))?;
         Some(what)
     } else {
         None
@@ -53,6 +58,7 @@ pub fn facts_of(stored: &StoredRecord) -> Result<RecordFacts, FactsError> {
         part: "what",
         problem,
     })?;
+    let erasure = what.as_ref().and_then(|what| Requested::of(what, &when.log));
     let (key, not_after) = submission_of(stored, when.received_at)?;
     let organization = who.organization.clone();
     let said = what.filter(|_| matters).map(|what| Box::new(Said { what, who }));
@@ -69,6 +75,7 @@ pub fn facts_of(stored: &StoredRecord) -> Result<RecordFacts, FactsError> {
         not_after,
         account,
         said,
+        erasure,
     })
 }
 
@@ -81,6 +88,11 @@ pub fn submission_of(stored: &StoredRecord, received_at: Instant) -> Result<([u8
         Submitted::Draft { idempotency_key } => {
             Ok((*idempotency_key, received_at.plus_millis(DRAFT_REMEMBERED_MS)))
         }
+        Submitted::Erased {
+            idempotency_key,
+            not_after,
+            ..
+        } => Ok((*idempotency_key, *not_after)),
         Submitted::Signed { note } => {
             let broken = |problem: String| FactsError {
                 part: "submission note",

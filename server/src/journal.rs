@@ -6,7 +6,8 @@
 //!
 //! - [`Journal`] appends. There is one, and it excludes any other by a lock.
 //! - [`JournalReader`] reads a frame back while the journal grows.
-//! - [`JournalKeeper`] prepares the next segment, so that an append allocates nothing, and releases old ones.
+//! - [`JournalKeeper`] prepares the next segment, so that an append allocates nothing, releases old ones, and rewrites
+//!   frames of which something was erased.
 //! - [`scan`] reads the journal of a live server without touching it; [`copy()`] copies it.
 //!
 //! The invariant that everything rests on: *frame N+1 is written only after the sync of frame N returned.* So at any
@@ -18,6 +19,7 @@ mod frame;
 mod keeper;
 mod reader;
 mod recover;
+mod rewrite;
 mod scan;
 mod segment;
 mod shared;
@@ -34,6 +36,7 @@ pub use copy::{copy, identity};
 pub use error::{AppendError, Failure, JournalError, Refusal};
 pub use keeper::JournalKeeper;
 pub use reader::JournalReader;
+pub use rewrite::{Rewrite, rewrite_closed};
 pub use scan::scan;
 
 use self::frame::{BLOCK, HEADER_BYTES, Header, frame_bytes};
@@ -198,10 +201,16 @@ impl Journal {
         count: u32,
         pieces: &[&[u8]],
     ) -> Result<Position, AppendError> {
-        if self.poisoned {
+        let shared = Arc::clone(&self.shared);
+        let turn = shared.turn();
+        if self.poisoned || turn.in_doubt {
             return Err(AppendError::Unknown(Failure::Poisoned));
         }
         let (length, bytes) = self.check(first_index, pieces).map_err(AppendError::Refused)?;
+        if let Some(head) = &mut self.head {
+            // It may have been copied since, without what was erased.
+            *head = shared.used(head.number).unwrap_or_else(|| head.clone());
+        }
         let in_head = self
             .head
             .clone()
@@ -218,6 +227,7 @@ impl Journal {
             first_index,
             count,
             length,
+            rewritten: false,
         };
         // From here on the frame is in doubt until the sync returns. Nothing of it lies in a block that holds an
         // earlier frame, so a crash can tear this one only.

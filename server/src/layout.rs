@@ -103,6 +103,12 @@ impl Layout {
         self.private.join("carried")
     }
 
+    /// How many erasures are done.
+    #[must_use]
+    pub fn erased(&self) -> PathBuf {
+        self.private.join("erased")
+    }
+
     /// The folder of snapshots.
     #[must_use]
     pub fn snapshots(&self) -> PathBuf {

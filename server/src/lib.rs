@@ -17,6 +17,7 @@ pub mod closed;
 pub mod codec;
 pub mod config;
 pub mod durable;
+pub mod erasure;
 pub mod evidence;
 pub mod facts;
 pub mod fs;

@@ -102,7 +102,7 @@ pub struct Notary {
     /// Who read what.
     pub reads: Reads,
     /// Manifests that submitters opened.
-    pub openings: Openings,
+    pub openings: Arc<Openings>,
     clock: Arc<dyn Clock>,
     limits: ArcSwap<Limits>,
     queue: RwLock<Option<mpsc::Sender<Work>>>,
@@ -142,7 +142,7 @@ impl Notary {
         let Opened {
             sealer,
             committer,
-            publisher,
+            mut publisher,
             view,
             chain,
             listing,
@@ -166,6 +166,8 @@ impl Notary {
         let reads = Reads::open(Arc::clone(&fs), &layout, &origin).map_err(std::io::Error::other)?;
         let closed = chain.closed().iter().map(|log| log.view.folder());
         let openings = Openings::open(Arc::clone(&fs), &layout, closed).map_err(std::io::Error::other)?;
+        let openings = Arc::new(openings);
+        publisher.forget_in(Arc::clone(&openings));
         metrics.watch_parties(&evidence.parties, &clock);
         let shared = Arc::new(Shared::default());
         let (queue, queued) = mpsc::channel(QUEUE_MESSAGES);

@@ -6,6 +6,8 @@
 //! very process. What fails for want of space is tried again; meanwhile the journal
 //! keeps the entries, and admission refuses early when it fills.
 
+mod erase;
+
 use std::{
     collections::VecDeque,
     path::Path,
@@ -24,15 +26,20 @@ use trialseal_core::{
     tile::{TileError, TilePath, TileWidth, encode_entries},
 };
 
+pub use self::erase::{DONE, Pending as PendingErasure, done as erasures_done};
 use crate::{
     bundle,
     chain::Chain,
     durable::{Batch as DurableBatch, DurableError, Envelope, write_new},
+    erasure::StrikeError,
     fs::{FileError, FileSystem, PRIVATE_DIRECTORY, PRIVATE_FILE, PUBLIC_DIRECTORY, PUBLIC_FILE},
-    journal::JournalKeeper,
+    journal::{JournalError, JournalKeeper},
     layout::{Layout, TILE},
     listing::Listing,
+    openings::{Openings, OpeningsError},
     sequence::Shared,
+    state::State,
+    stored::StoredError,
     view::{LogView, Sealed, ViewError},
 };
 
@@ -76,6 +83,18 @@ pub struct Snapshot {
     pub generations: Vec<u64>,
 }
 
+impl Snapshot {
+    /// Of a state.
+    #[must_use]
+    pub fn of(state: &State) -> Self {
+        Self {
+            size: state.size().get(),
+            bytes: state.encode(),
+            generations: state.complete_generations(),
+        }
+    }
+}
+
 /// Why a round failed.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
@@ -91,6 +110,18 @@ pub enum PublishError {
     /// An entry is too long for a bundle.
     #[error(transparent)]
     Tile(#[from] TileError),
+    /// What is erased could not be taken out of the journal.
+    #[error("what a tombstone names could not be erased in the journal: {0}")]
+    Journal(#[from] JournalError),
+    /// An opened manifest could not be erased.
+    #[error("an opened manifest could not be erased: {0}")]
+    Openings(#[from] OpeningsError),
+    /// What is erased could not be taken out of an entry.
+    #[error("what a tombstone names could not be erased: {0}")]
+    Strike(#[from] StrikeError),
+    /// A stored entry is damaged.
+    #[error(transparent)]
+    Stored(#[from] StoredError),
     /// Two computations of a tile's root disagree.
     #[error("tile {tile} has root {built} built as one tree and {folded} by the right edge")]
     RootsDiffer {
@@ -142,6 +173,9 @@ pub struct Publisher {
     snapshot: u64,
     pending_snapshot: Option<Snapshot>,
     generations: VecDeque<(u64, Vec<u8>)>,
+    erasures: VecDeque<PendingErasure>,
+    /// The openings that readers see; without them those in files are erased.
+    openings: Option<Arc<Openings>>,
     /// Remember which directories are durable.
     files: Files,
     last_round: Instant,
@@ -163,8 +197,8 @@ impl Files {
 }
 
 impl Publisher {
-    /// Continues behind the entries that are in files; `snapshot` is the size of the
-    /// newest snapshot.
+    /// Continues behind the entries that are in files; `snapshot` is the size of the newest
+    /// snapshot.
     #[must_use]
     pub fn new(
         fs: Arc<dyn FileSystem>,
@@ -190,6 +224,8 @@ impl Publisher {
             snapshot,
             pending_snapshot: None,
             generations: VecDeque::new(),
+            erasures: VecDeque::new(),
+            openings: None,
             files,
             last_round: Instant::now(),
         }
@@ -204,6 +240,11 @@ impl Publisher {
     /// From now on, segments of this journal are prepared and released.
     pub fn keep(&mut self, keeper: JournalKeeper) {
         self.keeper = Some(keeper);
+    }
+
+    /// From now on, these openings forget what is erased.
+    pub fn forget_in(&mut self, openings: Arc<Openings>) {
+        self.openings = Some(openings);
     }
 
     /// Runs until the sequencer is gone and everything that it handed over is written,
@@ -283,6 +324,14 @@ impl Publisher {
                 let end = self.base().saturating_add(batch.checkpoint.size.get());
                 self.listing.follow(&batch.pages, end);
                 self.generations.extend(batch.generations.iter().cloned());
+                let after = batch.checkpoint.size.get();
+                let erasures = batch.erasures.iter().cloned();
+                self.erasures
+                    .extend(erasures.map(|(number, erasure)| PendingErasure {
+                        number,
+                        erasure,
+                        after,
+                    }));
                 if batch.checkpoint.size.get() <= self.published() {
                     return;
                 }
@@ -301,6 +350,7 @@ impl Publisher {
     fn has_work(&self) -> bool {
         self.pending_snapshot.is_some()
             || !self.generations.is_empty()
+            || self.has_erasures()
             || self.full_tiles() > 0
             || self.progress.no_segment.load(Ordering::Acquire)
     }
@@ -353,7 +403,7 @@ impl Publisher {
         }
         self.release();
         self.prepare_segment();
-        Ok(())
+        self.erase()
     }
 
     /// Writes the files of up to [`ROUND`] times 256 entries and makes them durable.
@@ -377,10 +427,13 @@ impl Publisher {
             files
                 .public
                 .add(&entries_path, &encode_entries(entries.iter().map(Vec::as_slice))?)?;
-            files.private.add(
-                &relative(&self.layout.private, &self.layout.records(number)),
-                &bundle::encode(number * TILE, &stored),
-            )?;
+            let path = self.layout.records(number);
+            let contents = bundle::encode(number * TILE, &stored);
+            // After a crash within an erasure one of the two may have more than the other.
+            let contents = bundle::without_erased(&*self.fs, &path, number * TILE, contents)?;
+            files
+                .private
+                .replace(&relative(&self.layout.private, &path), &contents)?;
             self.add_hash_tiles(&mut files.public, number)?;
         }
         let (batches, position) = (cursor.batch, cursor.position);

@@ -35,7 +35,7 @@ use crate::{
     keys::LogSigner,
     layout::{Layout, TILE},
     listing::Listing,
-    publish::{GENERATION, PublishError, Publisher, SNAPSHOT, Task},
+    publish::{self, GENERATION, PendingErasure, PublishError, Publisher, SNAPSHOT, Snapshot, Task},
     seal::{Batch, PublicEntry, Sealer, completed_tiles},
     sequence::Committer,
     signer_state::{self, AcceptedHead, SignerState, SignerStateError},
@@ -235,6 +235,7 @@ pub fn open(options: OpenOptions) -> Result<Opened, OpenError> {
         &view,
     )?;
     publisher.keep(journal.keeper());
+    resume_erasures(&*fs, &layout, &state, &mut publisher)?;
     let sealer = Sealer::new(signer.origin().clone(), state, edge, remembered, salts);
     Ok(Opened {
         sealer,
@@ -248,6 +249,29 @@ pub fn open(options: OpenOptions) -> Result<Opened, OpenError> {
         chain,
         listing,
     })
+}
+
+/// Hands over the erasures of which it is not known that they are done, with the snapshot that
+/// has to be there first.
+fn resume_erasures(
+    fs: &dyn FileSystem,
+    layout: &Layout,
+    state: &State,
+    publisher: &mut Publisher,
+) -> Result<(), OpenError> {
+    let done = usize::try_from(publish::erasures_done(fs, layout)?).unwrap_or(usize::MAX);
+    let after = state.size().get();
+    let pending = (0..).zip(state.erasures().effective()).skip(done);
+    let pending = pending.map(|(number, erasure)| PendingErasure {
+        number,
+        erasure: erasure.clone(),
+        after,
+    });
+    publisher.resume_erasures(pending);
+    if publisher.has_erasures() {
+        publisher.take(Task::Snapshot(Snapshot::of(state)));
+    }
+    Ok(())
 }
 
 /// The journal hands back what the visitor refused; give the reason itself.
@@ -453,6 +477,8 @@ impl Replay {
         let mut entries = Vec::with_capacity(stored.len());
         let mut leaves = Vec::with_capacity(stored.len());
         let (mut pages, mut generations) = (Vec::new(), Vec::new());
+        // Which erasures have to be done is known when all frames are read.
+        let erasures = Vec::new();
         let mut time = Instant::from_millis(0);
         for (index, bytes) in (header.first_index..).zip(stored.iter()) {
             if self.state.closed().is_some() {
@@ -497,6 +523,7 @@ impl Replay {
             tile_roots,
             pages,
             generations,
+            erasures,
             checkpoint,
             time,
             stated: None,

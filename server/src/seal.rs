@@ -23,6 +23,7 @@ use trialseal_core::{
 
 use crate::{
     chain::Place,
+    erasure::{Erasure, Requested},
     refusal::Refusal,
     state::{
         ALIASES_MAX, AccountRecord, Completed, DRAFT_REMEMBERED_MS, Fingerprint, FullPage, NextLog,
@@ -68,7 +69,7 @@ impl Admitted {
     pub fn bytes(&self) -> usize {
         let note = match &self.submitted {
             Submitted::Signed { note } => note.len(),
-            Submitted::Draft { .. } => 32,
+            Submitted::Draft { .. } | Submitted::Erased { .. } => 32,
         };
         self.what.0.text.len() + self.who.0.text.len() + self.why.0.text.len() + note + 512
     }
@@ -126,7 +127,7 @@ pub struct TileRoot {
 }
 
 /// A batch that extends the log; without its checkpoint's signatures.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Batch {
     /// Index of its first entry.
     pub first: LogIndex,
@@ -142,6 +143,8 @@ pub struct Batch {
     pub pages: Vec<FullPage>,
     /// Generations of remembered submissions that became full.
     pub generations: Vec<(u64, Vec<u8>)>,
+    /// Tombstones that take effect, with their numbers among all that did.
+    pub erasures: Vec<(u64, Erasure)>,
     /// Origin, size and root.
     pub checkpoint: Checkpoint,
     /// Time of the batch; the checkpoint is signed with its whole seconds.
@@ -209,6 +212,7 @@ impl Sealer {
             pages: Vec::new(),
             generations: Vec::new(),
             stated: None,
+            erasures: Vec::new(),
             sealer: self,
         }
     }
@@ -226,6 +230,7 @@ pub struct Open<'a> {
     pages: Vec<FullPage>,
     generations: Vec<(u64, Vec<u8>)>,
     stated: Option<Arc<Stated>>,
+    erasures: Vec<(u64, Erasure)>,
 }
 
 impl Open<'_> {
@@ -320,6 +325,12 @@ impl Open<'_> {
             return accounts.check(account, self.time).map_err(Refusal::from);
         }
         let Said { what, who } = &*admitted.said;
+        if what.erased.is_some() && state.erasures().is_full() {
+            return Err(Refusal::field(
+                "what.erased",
+                "this notary can erase nothing more",
+            ));
+        }
         let registers = read_lock(state.registers());
         if let Some(trial) = &what.trial
             && registers.claims().count_with(&what.register, &trial.aliases) > ALIASES_MAX
@@ -378,15 +389,18 @@ impl Open<'_> {
         };
         let record = leaves.root();
         let stored = StoredRecord {
-            what: admitted.what.0,
-            who: admitted.who.0,
-            why: admitted.why.0,
+            what: admitted.what.0.into(),
+            who: admitted.who.0.into(),
+            why: admitted.why.0.into(),
             when: text,
             submitted: admitted.submitted,
         };
         self.builder
             .push(&StoredEntry::Record(stored))
             .map_err(|error| Refusal::field("submission", error.to_string()))?;
+        let erasure = said
+            .as_ref()
+            .and_then(|said| Requested::of(&said.what, &self.sealer.origin));
         let facts = RecordFacts {
             record,
             sequence,
@@ -402,6 +416,7 @@ impl Open<'_> {
                 .unwrap_or_else(|| self.time.plus_millis(DRAFT_REMEMBERED_MS)),
             account: admitted.account,
             said,
+            erasure,
         };
         let completed = self.sealer.state.apply(&facts);
         self.add(PublicEntry::Record(record), record_leaf_hash(&record), completed);
@@ -493,6 +508,7 @@ impl Open<'_> {
         self.leaves.push(leaf);
         self.pages.extend(completed.page);
         self.generations.extend(completed.generation);
+        self.erasures.extend(completed.erasure);
     }
 
     /// The batch, to be signed and made durable.
@@ -515,6 +531,7 @@ impl Open<'_> {
             tree,
             pages: self.pages,
             generations: self.generations,
+            erasures: self.erasures,
             checkpoint,
             time: self.time,
             stated: self.stated,

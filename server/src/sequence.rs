@@ -422,11 +422,8 @@ impl Run {
             return self.fail(waiting);
         };
         // The state is exactly what the log holds once this batch is durable.
-        let snapshot = (committer.segment != self.snapshot_segment).then(|| Snapshot {
-            size: sealer.state().size().get(),
-            bytes: sealer.state().encode(),
-            generations: sealer.state().complete_generations(),
-        });
+        let due = committer.segment != self.snapshot_segment || !batch.erasures.is_empty();
+        let snapshot = due.then(|| Snapshot::of(sealer.state()));
         self.snapshot_segment = committer.segment;
         self.shared.accounts.store(Arc::clone(sealer.state().accounts()));
         self.shared

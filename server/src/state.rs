@@ -19,6 +19,7 @@ use trialseal_core::{
 
 mod accounts;
 mod claims;
+mod erasures;
 mod registers;
 mod remembered;
 mod stated;
@@ -28,6 +29,7 @@ pub use accounts::{
     Organization, Token,
 };
 pub use claims::{ALIASES_MAX, Claims};
+pub use erasures::{ERASURES_MAX, Erasures};
 pub use registers::{FullPage, PAGE, REGISTERS_MAX, ROW_BYTES, RegisterHead, Registers, Row};
 pub use remembered::{Fingerprint, GENERATION, Remembered, RememberedFull, RememberedLimits};
 pub use stated::{Stated, StatedLines};
@@ -35,6 +37,7 @@ pub use stated::{Stated, StatedLines};
 use crate::{
     chain::Place,
     codec::{Malformed, Reader, Writer},
+    erasure::{Erasure, Requested},
 };
 
 /// How long a draft is remembered, in milliseconds: 24 hours.
@@ -73,6 +76,8 @@ pub struct RecordFacts {
     pub account: Option<AccountRecord>,
     /// The record itself, if it changes what others may do or under which ids the trial is known.
     pub said: Option<Box<Said>>,
+    /// What it asks to be erased, if it is a tombstone.
+    pub erasure: Option<Requested>,
 }
 
 /// What a record of a trial's register says, and who says it.
@@ -129,6 +134,7 @@ pub struct State {
     /// Shared with readers, who look only at records below the committed size.
     registers: Arc<RwLock<Registers>>,
     remembered: Remembered,
+    erasures: Erasures,
     /// Time of the last statement of the registers (at first, of the log's opening), and
     /// the size that it covers.
     stated: (Instant, LogSize),
@@ -146,6 +152,8 @@ pub struct Completed {
     pub generation: Option<(u64, Vec<u8>)>,
     /// What an act is worth that changes what others may do, or the signature on one.
     pub standing: Option<Standing>,
+    /// A tombstone that takes effect, with its number among all that did, from 0.
+    pub erasure: Option<(u64, Erasure)>,
 }
 
 /// Nobody panics while holding the lock: the guarded code only indexes and inserts. If
@@ -168,6 +176,7 @@ impl Default for State {
             accounts: Arc::default(),
             registers: Arc::default(),
             remembered: Remembered::default(),
+            erasures: Erasures::default(),
             stated: (Instant::from_millis(0), LogSize::EMPTY),
             closed: None,
         }
@@ -253,6 +262,12 @@ impl State {
     #[must_use]
     pub fn remembered(&self) -> &Remembered {
         &self.remembered
+    }
+
+    /// The tombstones.
+    #[must_use]
+    pub fn erasures(&self) -> &Erasures {
+        &self.erasures
     }
 
     /// The remembered submissions, to forget and to load.
@@ -346,10 +361,29 @@ impl State {
         }
         self.remembered
             .insert(place, &facts.organization, facts.fingerprint, facts.not_after);
+        let erasure = self.tombstone(facts, place, standing.as_ref());
         Completed {
             page,
             generation: self.advance(index),
             standing,
+            erasure,
+        }
+    }
+
+    /// Folds in a tombstone, or the signature that makes one take effect.
+    fn tombstone(
+        &mut self,
+        facts: &RecordFacts,
+        tombstone: Place,
+        standing: Option<&Standing>,
+    ) -> Option<(u64, Erasure)> {
+        if let (Some(of), Some(_)) = (facts.erasure.clone(), standing) {
+            self.erasures.announce(facts.record, Erasure { of, tombstone });
+        }
+        match standing? {
+            Standing::Completes { act, .. } => self.erasures.take_effect(*act),
+            Standing::Effective { .. } => self.erasures.take_effect(facts.record),
+            _ => None,
         }
     }
 
@@ -405,6 +439,7 @@ impl State {
         writer.u64(stated.1.get());
         accounts.encode(&mut writer);
         read_lock(&self.registers).encode(&mut writer);
+        self.erasures.encode(&mut writer);
         writer.count(generations.len());
         for number in generations {
             writer.u64(*number);
@@ -445,6 +480,7 @@ impl State {
             ),
             accounts: Arc::new(Accounts::decode(&mut reader)?),
             registers: Arc::new(RwLock::new(Registers::decode(&mut reader)?)),
+            erasures: Erasures::decode(&mut reader)?,
             remembered: Remembered::default(),
             closed: None,
         };

@@ -10,21 +10,30 @@
 //! stored statement = 0x02 || JSON
 //! ```
 //!
+//! A record of which parts were erased has another form, see [`erased`].
+//!
 //! Integers are big-endian. The record root, and with it the log leaf, follows from
 //! these bytes alone, so a damaged entry never goes unnoticed.
+
+mod erased;
+mod part;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use trialseal_core::{
     entry::record_entry,
-    hash::{Hash, Salt, sha256},
+    hash::{Hash, Salt, sha256, sha256_of},
     record::RecordLeaves,
-    salted::{Tag, salted_leaf},
+    salted::Tag,
+    time::Instant,
 };
+
+pub use self::part::{ErasedPart, SaltedText, StoredPart};
 
 const RECORD: u8 = 0x01;
 const STATEMENT: u8 = 0x02;
 const SIGNED: u8 = 0x01;
 const DRAFT: u8 = 0x02;
+const ERASED: u8 = 0x03;
 const SALTS: usize = 4 * 32;
 
 /// Stored bytes that cannot be read back.
@@ -47,31 +56,6 @@ pub enum StoredError {
     TooLong,
 }
 
-/// A salt and the text it hides.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SaltedText {
-    /// 32 random bytes.
-    pub salt: Salt,
-    /// UTF-8 JSON, or empty.
-    pub text: Bytes,
-}
-
-impl SaltedText {
-    /// The part's salted leaf.
-    #[must_use]
-    pub fn leaf(&self, tag: Tag) -> Hash {
-        salted_leaf(tag, &self.salt, &self.text)
-    }
-
-    /// The text, or an error if it is not UTF-8.
-    ///
-    /// # Errors
-    /// [`StoredError::NotText`].
-    pub fn as_str(&self) -> Result<&str, StoredError> {
-        std::str::from_utf8(&self.text).map_err(|_| StoredError::NotText)
-    }
-}
-
 /// How a submission was made, and its idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Submitted {
@@ -85,6 +69,15 @@ pub enum Submitted {
         /// The caller's key.
         idempotency_key: [u8; 32],
     },
+    /// Signed, and the note, which names the signer, was erased with `who`.
+    Erased {
+        /// SHA-256 of the note.
+        note: Hash,
+        /// The submission's key, so that a repeat is still recognised.
+        idempotency_key: [u8; 32],
+        /// Until when it is remembered.
+        not_after: Instant,
+    },
 }
 
 impl Submitted {
@@ -94,7 +87,14 @@ impl Submitted {
         match self {
             Self::Signed { note } => Some(sha256(note)),
             Self::Draft { .. } => None,
+            Self::Erased { note, .. } => Some(*note),
         }
+    }
+
+    /// Whether it was signed, whether or not the note is still there.
+    #[must_use]
+    pub fn is_signed(&self) -> bool {
+        !matches!(self, Self::Draft { .. })
     }
 }
 
@@ -102,12 +102,12 @@ impl Submitted {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredRecord {
     /// Part `what`.
-    pub what: SaltedText,
+    pub what: StoredPart,
     /// Part `who`.
-    pub who: SaltedText,
+    pub who: StoredPart,
     /// Part `why`.
-    pub why: SaltedText,
-    /// Part `when`.
+    pub why: StoredPart,
+    /// Part `when`, which is never erased.
     pub when: SaltedText,
     /// Note or draft key.
     pub submitted: Submitted,
@@ -123,6 +123,18 @@ impl StoredRecord {
             why: self.why.leaf(Tag::Why),
             when: self.when.leaf(Tag::When),
         }
+    }
+
+    /// The parts that can be erased, in the order in which they are stored.
+    #[must_use]
+    pub fn erasable(&self) -> [&StoredPart; 3] {
+        [&self.what, &self.who, &self.why]
+    }
+
+    /// True if a part was erased.
+    #[must_use]
+    pub fn has_erased(&self) -> bool {
+        self.erasable().iter().any(|part| part.erased().is_some())
     }
 }
 
@@ -151,6 +163,20 @@ impl StoredEntry {
         }
     }
 
+    /// What stays the same when parts are erased: the public entry and, of a draft, its key, which
+    /// is in no hash of the log.
+    #[must_use]
+    pub fn identity(&self) -> Hash {
+        let entry = self.entry_bytes();
+        match self {
+            Self::Record(StoredRecord {
+                submitted: Submitted::Draft { idempotency_key },
+                ..
+            }) => sha256_of(&[&entry, idempotency_key]),
+            _ => sha256(&entry),
+        }
+    }
+
     /// Appends the stored form.
     ///
     /// # Errors
@@ -173,25 +199,41 @@ impl StoredEntry {
     pub fn decode(bytes: &Bytes) -> Result<Self, StoredError> {
         let mut reader = Reader { bytes: bytes.clone() };
         match reader.u8()? {
-            RECORD => decode_record(reader).map(Self::Record),
+            RECORD => decode_record(reader, 0).map(Self::Record),
+            kind if erased::is_kind(kind) => decode_record(reader, erased::flags(kind)).map(Self::Record),
             STATEMENT => Ok(Self::Statement(reader.bytes)),
             other => Err(StoredError::UnknownKind(other)),
         }
     }
 }
 
+/// The text of a part as it is stored: what is left of it, where it was erased.
+fn stored_text(part: &StoredPart) -> &Bytes {
+    match part {
+        StoredPart::Kept(kept) => &kept.text,
+        StoredPart::Erased(erased) => &erased.residue,
+    }
+}
+
 fn encode_record(record: &StoredRecord, out: &mut BytesMut) -> Result<(), StoredError> {
-    let parts = [&record.what, &record.who, &record.why, &record.when];
-    out.put_u8(RECORD);
-    for part in parts {
-        out.put_slice(part.salt.as_bytes());
+    let flags = erased::flags_of(record);
+    out.put_u8(if flags == 0 { RECORD } else { erased::kind(flags) });
+    for part in record.erasable() {
+        out.put_slice(match part {
+            StoredPart::Kept(kept) => kept.salt.as_bytes(),
+            StoredPart::Erased(erased) => erased.leaf.as_bytes(),
+        });
     }
-    for part in parts {
-        out.put_u16(length_u16(&part.text)?);
+    out.put_slice(record.when.salt.as_bytes());
+    let [what, who, why] = record.erasable().map(stored_text);
+    let texts = [what, who, why, &record.when.text];
+    for text in texts {
+        out.put_u16(length_u16(text)?);
     }
-    for part in parts {
-        out.put_slice(&part.text);
+    for text in texts {
+        out.put_slice(text);
     }
+    erased::put_tombstones(record, out);
     match &record.submitted {
         Submitted::Signed { note } => {
             out.put_u8(SIGNED);
@@ -202,17 +244,27 @@ fn encode_record(record: &StoredRecord, out: &mut BytesMut) -> Result<(), Stored
             out.put_u8(DRAFT);
             out.put_slice(idempotency_key);
         }
+        Submitted::Erased {
+            note,
+            idempotency_key,
+            not_after,
+        } => {
+            out.put_u8(ERASED);
+            out.put_slice(note.as_bytes());
+            out.put_slice(idempotency_key);
+            out.put_i64(not_after.as_millis());
+        }
     }
     Ok(())
 }
 
-fn decode_record(mut reader: Reader) -> Result<StoredRecord, StoredError> {
+/// Reads what follows the kind. `flags` say which parts were erased.
+fn decode_record(mut reader: Reader, flags: u8) -> Result<StoredRecord, StoredError> {
     let salts = reader.take(SALTS)?;
-    let salt = |i: usize| {
+    let hidden = |i: usize| {
         salts
             .get(i * 32..(i + 1) * 32)
             .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())
-            .map(Salt::from_bytes)
             .ok_or(StoredError::Truncated)
     };
     let lengths = [reader.u16()?, reader.u16()?, reader.u16()?, reader.u16()?];
@@ -221,44 +273,54 @@ fn decode_record(mut reader: Reader) -> Result<StoredRecord, StoredError> {
         *text = reader.take(usize::from(length))?;
     }
     let [what, who, why, when] = texts;
-    let submitted = match reader.u8()? {
-        SIGNED => {
-            let length = reader.u16()?;
-            Submitted::Signed {
-                note: reader.take(usize::from(length))?,
-            }
+    let mut part = |number: usize, text: Bytes| -> Result<StoredPart, StoredError> {
+        let bytes = hidden(number)?;
+        if flags >> number & 1 == 0 {
+            let salt = Salt::from_bytes(bytes);
+            return Ok(StoredPart::Kept(SaltedText { salt, text }));
         }
-        DRAFT => Submitted::Draft {
-            idempotency_key: reader
-                .take(32)?
-                .as_ref()
-                .try_into()
-                .map_err(|_| StoredError::Truncated)?,
-        },
-        other => return Err(StoredError::UnknownKind(other)),
+        Ok(StoredPart::Erased(ErasedPart {
+            leaf: Hash::from_bytes(bytes),
+            tombstone: erased::take_tombstone(&mut reader)?,
+            residue: text,
+        }))
     };
+    let (what, who, why) = (part(0, what)?, part(1, who)?, part(2, why)?);
+    let when = SaltedText {
+        salt: Salt::from_bytes(hidden(3)?),
+        text: when,
+    };
+    let submitted = decode_submitted(&mut reader)?;
     if !reader.bytes.is_empty() {
         return Err(StoredError::Trailing);
     }
     Ok(StoredRecord {
-        what: SaltedText {
-            salt: salt(0)?,
-            text: what,
-        },
-        who: SaltedText {
-            salt: salt(1)?,
-            text: who,
-        },
-        why: SaltedText {
-            salt: salt(2)?,
-            text: why,
-        },
-        when: SaltedText {
-            salt: salt(3)?,
-            text: when,
-        },
+        what,
+        who,
+        why,
+        when,
         submitted,
     })
+}
+
+fn decode_submitted(reader: &mut Reader) -> Result<Submitted, StoredError> {
+    match reader.u8()? {
+        SIGNED => {
+            let length = reader.u16()?;
+            Ok(Submitted::Signed {
+                note: reader.take(usize::from(length))?,
+            })
+        }
+        DRAFT => Ok(Submitted::Draft {
+            idempotency_key: reader.array()?,
+        }),
+        ERASED => Ok(Submitted::Erased {
+            note: Hash::from_bytes(reader.array()?),
+            idempotency_key: reader.array()?,
+            not_after: Instant::from_millis(i64::from_be_bytes(reader.array()?)),
+        }),
+        other => Err(StoredError::UnknownKind(other)),
+    }
 }
 
 fn length_u16(bytes: &[u8]) -> Result<u16, StoredError> {
@@ -384,6 +446,28 @@ impl StoredBatch {
         Some(self.payload.slice(start + 4..end))
     }
 
+    /// The batch with another entry in the place of one.
+    ///
+    /// # Errors
+    /// [`StoredError::Truncated`] if it has no entry there, [`StoredError::TooLong`].
+    pub fn with(&self, position: usize, entry: &Bytes) -> Result<Self, StoredError> {
+        if position >= self.len() {
+            return Err(StoredError::Truncated);
+        }
+        let mut payload = BytesMut::with_capacity(self.payload.len());
+        let mut ends = Vec::with_capacity(self.ends.len());
+        for (at, kept) in self.iter().enumerate() {
+            let bytes = if at == position { entry } else { &kept };
+            payload.put_u32(u32::try_from(bytes.len()).map_err(|_| StoredError::TooLong)?);
+            payload.put_slice(bytes);
+            ends.push(payload.len());
+        }
+        Ok(Self {
+            payload: payload.freeze(),
+            ends,
+        })
+    }
+
     /// All entries in order.
     pub fn iter(&self) -> impl Iterator<Item = Bytes> + '_ {
         (0..self.len()).filter_map(|position| self.get(position))
@@ -413,16 +497,19 @@ impl Reader {
     }
 
     fn u16(&mut self) -> Result<u16, StoredError> {
-        let bytes = self.take(2)?;
-        <[u8; 2]>::try_from(bytes.as_ref())
-            .map(u16::from_be_bytes)
-            .map_err(|_| StoredError::Truncated)
+        self.array().map(u16::from_be_bytes)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], StoredError> {
+        let bytes = self.take(N)?;
+        <[u8; N]>::try_from(bytes.as_ref()).map_err(|_| StoredError::Truncated)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chain::Place;
 
     fn part(byte: u8, text: &str) -> SaltedText {
         SaltedText {
@@ -431,11 +518,19 @@ mod tests {
         }
     }
 
+    fn erased(byte: u8, residue: &'static str) -> StoredPart {
+        StoredPart::Erased(ErasedPart {
+            leaf: Hash::from_bytes([byte; 32]),
+            tombstone: Place::new(0x01_0203_0405),
+            residue: Bytes::from_static(residue.as_bytes()),
+        })
+    }
+
     fn records() -> Vec<StoredEntry> {
         let record = StoredRecord {
-            what: part(1, "{\"class\":\"dataset\"}"),
-            who: part(2, "{}"),
-            why: part(3, ""),
+            what: part(1, "{\"class\":\"dataset\"}").into(),
+            who: part(2, "{}").into(),
+            why: part(3, "").into(),
             when: part(4, "{\"index\":7}"),
             submitted: Submitted::Signed {
                 note: Bytes::from_static(b"text\n\n- a b\n"),
@@ -445,9 +540,20 @@ mod tests {
         draft.submitted = Submitted::Draft {
             idempotency_key: [9; 32],
         };
+        let mut without_why = record.clone();
+        without_why.why = erased(3, "");
+        let mut without_any = without_why.clone();
+        (without_any.what, without_any.who) = (erased(4, "{}"), erased(5, "acme"));
+        without_any.submitted = Submitted::Erased {
+            note: Hash::from_bytes([6; 32]),
+            idempotency_key: [7; 32],
+            not_after: Instant::from_millis(-1),
+        };
         vec![
             StoredEntry::Record(record),
             StoredEntry::Record(draft),
+            StoredEntry::Record(without_why),
+            StoredEntry::Record(without_any),
             StoredEntry::Statement(Bytes::from_static(b"{\"type\":\"open\"}")),
         ]
     }
@@ -461,7 +567,7 @@ mod tests {
         let built = builder.finish();
         let mut bytes = built.payload().to_vec();
         bytes.extend_from_slice(b"the note\n");
-        let (parsed, note) = StoredBatch::parse(Bytes::from(bytes), 3).unwrap();
+        let (parsed, note) = StoredBatch::parse(Bytes::from(bytes), 5).unwrap();
         assert_eq!(note, "the note\n");
         let decoded: Vec<_> = parsed
             .iter()

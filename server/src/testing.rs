@@ -20,7 +20,7 @@ use trialseal_core::{
 };
 
 pub(crate) use self::{
-    submissions::{Person, Signing, account_changes, draft, granted, operator, signed, what},
+    submissions::{Person, Saying, Signing, account_changes, draft, granted, operator, signed, what},
     watched::{Change, Watched},
     witness::{Does, ScriptedWitness},
 };
@@ -325,13 +325,23 @@ impl Steps {
         what: &What,
         number: u64,
     ) -> Result<Admitted, Refusal> {
+        self.admit_saying(person, number, &Saying::plainly(what.clone(), role))
+    }
+
+    /// Submission `number` of a person, saying this.
+    pub(crate) fn admit_saying(
+        &self,
+        person: &Person,
+        number: u64,
+        saying: &Saying,
+    ) -> Result<Admitted, Refusal> {
         let accounts = self.accounts();
         let signing = Signing {
             origin: &self.chain.present().origin,
             accounts: &accounts,
             now: self.clock.now(),
         };
-        let prepared = signing.sign(person, role, what, number);
+        let prepared = signing.sign_saying(person, saying, number);
         self.admission(&accounts).prepared(&person.caller(), prepared)
     }
 
@@ -351,11 +361,8 @@ impl Steps {
         let mut open = self.sealer.begin(self.clock.now());
         let outcomes = batch.into_iter().map(|admitted| open.submit(admitted)).collect();
         let batch = open.finish().map_err(|error| error.to_string())?;
-        let snapshot = (self.committer.segment != self.snapshot_segment).then(|| Snapshot {
-            size: self.sealer.state().size().get(),
-            bytes: self.sealer.state().encode(),
-            generations: self.sealer.state().complete_generations(),
-        });
+        let due = self.committer.segment != self.snapshot_segment || !batch.erasures.is_empty();
+        let snapshot = due.then(|| Snapshot::of(self.sealer.state()));
         self.snapshot_segment = self.committer.segment;
         let sealed = self.committer.commit(batch).map_err(|error| error.to_string())?;
         self.view.append(Arc::clone(&sealed));

@@ -23,6 +23,7 @@ use trialseal_core::{
 use crate::{
     bundle,
     durable::DurableError,
+    erasure::StrikeError,
     fs::{FileError, FileSystem},
     layout::{Layout, TILE},
     seal::{Batch, PublicEntry},
@@ -229,6 +230,50 @@ impl LogView {
         {
             recent.batches.pop_front();
         }
+    }
+
+    /// Where its files lie.
+    #[must_use]
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Whether an entry's bundle is in files.
+    #[must_use]
+    pub fn is_in_files(&self, index: LogIndex) -> bool {
+        let recent = read_lock(&self.recent);
+        recent.edges.first().is_some_and(|edge| index.get() < edge.start)
+    }
+
+    /// Puts what `strike` gives in the place of an entry that is in memory; the batch that holds it
+    /// now, if it is.
+    ///
+    /// # Errors
+    /// As `strike`.
+    pub fn strike(
+        &self,
+        index: LogIndex,
+        strike: impl FnOnce(&Bytes) -> Result<Option<Bytes>, StrikeError>,
+    ) -> Result<Option<Arc<Sealed>>, StrikeError> {
+        let mut recent = write_lock(&self.recent);
+        let holds = |sealed: &&mut Arc<Sealed>| {
+            let batch = &sealed.batch;
+            batch.first <= index && index.get() < batch.checkpoint.size.get()
+        };
+        let Some(sealed) = recent.batches.iter_mut().find(holds) else {
+            return Ok(None);
+        };
+        let position = usize::try_from(index.get() - sealed.batch.first.get()).unwrap_or(usize::MAX);
+        let stored = sealed.batch.stored.get(position).ok_or(StoredError::Truncated)?;
+        if let Some(struck) = strike(&stored)? {
+            let mut batch = sealed.batch.clone();
+            batch.stored = batch.stored.with(position, &struck)?;
+            *sealed = Arc::new(Sealed {
+                batch,
+                note: Arc::clone(&sealed.note),
+            });
+        }
+        Ok(Some(Arc::clone(sealed)))
     }
 
     /// Bytes of entries held in memory until their files are written.

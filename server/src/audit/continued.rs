@@ -12,6 +12,7 @@ use super::{
     Source,
     finding::{AuditError, CONTRADICTION, Place, RESTORE},
     rebuild::missing,
+    struck::Struck,
 };
 use crate::{carried, publish::GENERATION, recover::SNAPSHOT_BYTES_MAX, state::State};
 
@@ -25,6 +26,8 @@ pub(super) struct Before {
     pub(super) state: State,
     /// The digests of the complete generations of remembered submissions, as far as known.
     pub(super) generations: BTreeMap<u64, Hash>,
+    /// What of its records, and of those of the logs before it, is not there.
+    pub(super) struck: Struck,
 }
 
 /// What a log begins with: nothing, or what was carried from the one before.
@@ -36,6 +39,8 @@ pub(super) struct Began {
     pub(super) state: State,
     /// The digests of the complete generations that it relies on and that are still there.
     pub(super) generations: BTreeMap<u64, Hash>,
+    /// What of the records of the logs before it is not there, where those were audited.
+    pub(super) struck: Struck,
 }
 
 impl Began {
@@ -50,6 +55,7 @@ impl Began {
             note: Some(carried.note),
             state: carried.state,
             generations: BTreeMap::new(),
+            struck: Struck::default(),
         };
         for number in carried.generations {
             let path = source.layout.generation(number);
@@ -90,6 +96,7 @@ impl Began {
             keys,
             state,
             generations,
+            ..
         }) = before
         else {
             return Ok(());

@@ -9,12 +9,15 @@ use trialseal_core::{
     note::VerifierKey,
     record::{FieldViolation, Signer, What, When, Who, Why},
     submission,
+    vocabulary::ErasablePart,
 };
 
 use crate::{
+    chain::Place,
+    erasure::{ALL_PARTS, residue::read_what},
     facts::facts_of,
     state::RecordFacts,
-    stored::{StoredEntry, StoredRecord, Submitted},
+    stored::{StoredEntry, StoredPart, StoredRecord, Submitted},
 };
 
 /// An entry that is sound by itself.
@@ -22,6 +25,8 @@ use crate::{
 pub(super) struct Sound {
     /// The public entry.
     pub(super) entry: Bytes,
+    /// What it is, whether or not something in it was erased.
+    pub(super) identity: Hash,
     /// Its leaf in the log.
     pub(super) leaf: Hash,
     /// What it says.
@@ -40,14 +45,19 @@ pub(super) enum Content {
 pub(super) struct Record {
     pub(super) facts: RecordFacts,
     pub(super) when: When,
-    pub(super) who: Who,
+    /// What is left of it, where it was erased.
     pub(super) what: What,
+    /// None where it was erased.
+    pub(super) who: Option<Who>,
+    /// Its erased parts, each with the place of its tombstone.
+    pub(super) erased: Vec<(ErasablePart, Place)>,
 }
 
 /// Reads and checks a stored entry.
 pub(super) fn check(stored: &Bytes, origin: &Origin, keys: &[VerifierKey; 2]) -> Result<Sound, String> {
     let decoded = StoredEntry::decode(stored).map_err(|error| error.to_string())?;
     let entry = decoded.entry_bytes();
+    let identity = decoded.identity();
     match decoded {
         StoredEntry::Statement(json) => {
             let statement = Statement::parse(&json).map_err(|error| error.to_string())?;
@@ -55,6 +65,7 @@ pub(super) fn check(stored: &Bytes, origin: &Origin, keys: &[VerifierKey; 2]) ->
             Ok(Sound {
                 leaf: leaf_hash(&entry),
                 entry,
+                identity,
                 content: Content::Statement(statement),
             })
         }
@@ -63,6 +74,7 @@ pub(super) fn check(stored: &Bytes, origin: &Origin, keys: &[VerifierKey; 2]) ->
             let leaf = record_leaf_hash(&record.facts.record);
             Ok(Sound {
                 entry,
+                identity,
                 leaf,
                 content: Content::Record(Box::new(record)),
             })
@@ -89,9 +101,17 @@ fn check_statement(statement: &Statement, origin: &Origin, keys: &[VerifierKey; 
 }
 
 fn check_record(stored: &StoredRecord, origin: &Origin) -> Result<Record, String> {
-    let what = What::parse(&stored.what.text).map_err(|all| violations("what", &all))?;
-    let who = Who::parse(&stored.who.text).map_err(|all| violations("who", &all))?;
-    Why::parse(&stored.why.text).map_err(|all| violations("why", &all))?;
+    fn part<T>(
+        name: &str,
+        part: &StoredPart,
+        parse: impl Fn(&[u8]) -> Result<T, Vec<FieldViolation>>,
+    ) -> Result<Option<T>, String> {
+        let parsed = part.text().map(|text| parse(text)).transpose();
+        parsed.map_err(|all| violations(name, &all))
+    }
+    let what = part("what", &stored.what, What::parse)?;
+    let who = part("who", &stored.who, Who::parse)?;
+    part("why", &stored.why, Why::parse)?;
     let when = When::parse(&stored.when.text).map_err(|all| violations("when", &all))?;
     if when.to_json().as_bytes() != stored.when.text.as_ref() {
         return Err("the part when is not written as the notary writes it".to_owned());
@@ -99,6 +119,30 @@ fn check_record(stored: &StoredRecord, origin: &Origin) -> Result<Record, String
     if when.log != *origin {
         return Err(format!("the part when names the log {}", when.log));
     }
+    let what = match what {
+        Some(what) => {
+            check_copies(&when, &what)?;
+            what
+        }
+        None => read_what(&stored.what, &when).map_err(|error| error.to_string())?,
+    };
+    if when.submission != stored.submitted.note_hash() {
+        return Err("the part when names another submission than the one that is kept".to_owned());
+    }
+    check_submission(stored, who.as_ref(), &when)?;
+    let facts = facts_of(stored).map_err(|error| error.to_string())?;
+    let erased = ALL_PARTS.into_iter().zip(stored.erasable());
+    let erased = erased.filter_map(|(part, kept)| Some((part, kept.erased()?.tombstone)));
+    Ok(Record {
+        facts,
+        when,
+        what,
+        who,
+        erased: erased.collect(),
+    })
+}
+
+fn check_copies(when: &When, what: &What) -> Result<(), String> {
     for (key, same) in [
         ("register", when.register == what.register),
         ("class", when.class == what.class),
@@ -109,26 +153,25 @@ fn check_record(stored: &StoredRecord, origin: &Origin) -> Result<Record, String
             return Err(format!("the part when has another {key} than what"));
         }
     }
-    if when.submission != stored.submitted.note_hash() {
-        return Err("the part when names another submission than the one that is kept".to_owned());
-    }
-    match (&stored.submitted, &who.signer) {
-        (Submitted::Signed { note }, Some(signer)) => check_note(stored, note, signer, &who, &when)?,
-        (Submitted::Draft { .. }, None) => {}
-        (Submitted::Signed { .. }, None) => {
-            return Err("there is a submission note, and who names no key".to_owned());
+    Ok(())
+}
+
+fn check_submission(stored: &StoredRecord, who: Option<&Who>, when: &When) -> Result<(), String> {
+    let signer = who.map(|who| (who, who.signer.as_ref()));
+    let problem = match (&stored.submitted, signer) {
+        (Submitted::Signed { note }, Some((who, Some(signer)))) => {
+            return check_note(stored, note, signer, who, when);
         }
-        (Submitted::Draft { .. }, Some(_)) => {
-            return Err("who names a key, and there is no submission note".to_owned());
+        // The note names the signer, so it goes with who.
+        (Submitted::Draft { .. }, Some((_, None)) | None) | (Submitted::Erased { .. }, None) => return Ok(()),
+        (Submitted::Signed { .. }, Some((_, None))) => "there is a submission note, and who names no key",
+        (Submitted::Draft { .. }, Some((_, Some(_)))) => "who names a key, and there is no submission note",
+        (Submitted::Signed { .. }, None) => "the part who was erased, and the submission note is still there",
+        (Submitted::Erased { .. }, Some(_)) => {
+            "the submission note was erased, and the part who is still there"
         }
-    }
-    let facts = facts_of(stored).map_err(|error| error.to_string())?;
-    Ok(Record {
-        facts,
-        when,
-        who,
-        what,
-    })
+    };
+    Err(problem.to_owned())
 }
 
 fn check_note(

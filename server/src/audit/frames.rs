@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     journal::{self, FrameHeader, JournalError, Visit},
-    stored::StoredBatch,
+    stored::{StoredBatch, StoredEntry, StoredError},
 };
 
 /// How often a scan is begun again because a live notary released a segment.
@@ -23,7 +23,7 @@ const ATTEMPTS: usize = 1_000;
 #[derive(Debug)]
 pub(super) struct Frame {
     pub(super) header: FrameHeader,
-    /// SHA-256 of its stored entries with their lengths.
+    /// SHA-256 of what its entries are, whether or not something in them was erased.
     pub(super) entries: Hash,
     pub(super) checkpoint: Checkpoint,
     /// When it was signed, in seconds since 1970.
@@ -86,6 +86,14 @@ pub(super) fn entries(header: &FrameHeader, payload: &[u8]) -> Result<(StoredBat
     StoredBatch::parse(Bytes::copy_from_slice(payload), count).map_err(|error| error.to_string())
 }
 
+fn identities(stored: impl Iterator<Item = Bytes>) -> Result<Hash, StoredError> {
+    let mut identities = Vec::new();
+    for stored in stored {
+        identities.extend_from_slice(StoredEntry::decode(&stored)?.identity().as_bytes());
+    }
+    Ok(sha256(&identities))
+}
+
 fn check(
     header: &FrameHeader,
     payload: &[u8],
@@ -119,7 +127,7 @@ fn check(
     ) {
         (1, 1, Some(signed_s)) if note.lines().len() == 2 => Ok(Frame {
             header: *header,
-            entries: sha256(stored.payload()),
+            entries: identities(stored.iter()).map_err(refused)?,
             checkpoint,
             signed_s,
         }),

@@ -102,6 +102,7 @@ impl Inventory {
                     inventory.generations = flat(source, &layout.remembered(), |n| layout.generation(n))?
                 }
                 "carried" => source.check_mode(&layout.carried(), Access::Private)?,
+                "erased" => source.check_mode(&layout.erased(), Access::Private)?,
                 "snapshots" => {
                     inventory.snapshots = flat(source, &layout.snapshots(), |n| layout.snapshot(n))?
                 }

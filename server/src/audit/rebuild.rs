@@ -13,6 +13,7 @@ use trialseal_core::{
     index::{LogIndex, LogSize},
     merkle::compact_range::CompactRange,
     note::VerifierKey,
+    vocabulary::ErasablePart,
 };
 
 use super::{
@@ -23,6 +24,7 @@ use super::{
     finding::{AuditError, CONTRADICTION, Place, RESTORE},
     frames::Frame,
     snapshots::Snapshot,
+    struck::{Erased, Struck},
     tiles::Tiles,
 };
 use crate::{
@@ -67,18 +69,23 @@ pub(super) struct Rebuild<'a> {
     generations: BTreeMap<u64, Hash>,
     /// The frame that the next entry is in or before.
     frame: usize,
-    /// Over the stored entries of that frame so far.
+    /// Over what the entries of that frame are, so far.
     frame_entries: digest::Context,
     records: u64,
     statements: u64,
+    /// What of the records is not there.
+    struck: Struck,
+    /// How many erasures were carried out before the audit began.
+    done: u64,
 }
 
 impl<'a> Rebuild<'a> {
-    pub(super) fn new(source: &'a Source<'a>, witnesses: Witnesses, began: Began) -> Self {
+    pub(super) fn new(source: &'a Source<'a>, witnesses: Witnesses, began: Began, done: u64) -> Self {
         let Began {
             note,
             state,
             generations,
+            struck,
         } = began;
         Self {
             source,
@@ -92,6 +99,8 @@ impl<'a> Rebuild<'a> {
             frame_entries: digest::Context::new(&SHA256),
             records: 0,
             statements: 0,
+            struck,
+            done,
         }
     }
 
@@ -106,7 +115,12 @@ impl<'a> Rebuild<'a> {
         let index = self.next();
         let wrong = |problem: String| AuditError::entry(file, index, problem);
         let at = LogIndex::new(index).map_err(|error| wrong(error.to_string()))?;
-        let Sound { entry, leaf, content } = sound;
+        let Sound {
+            entry,
+            identity,
+            leaf,
+            content,
+        } = sound;
         if self.state.closed().is_some() {
             return Err(wrong("it stands behind the statement close".to_owned()));
         }
@@ -126,12 +140,13 @@ impl<'a> Rebuild<'a> {
             Content::Record(record) => {
                 self.judge(&record, index).map_err(wrong)?;
                 self.records += 1;
+                self.struck.add(&record, file);
                 self.state.apply(&record.facts).generation
             }
         };
         self.edge.append(leaf).map_err(|error| wrong(error.to_string()))?;
         self.tiles.add(leaf, entry, stored.clone(), from.bundled);
-        self.follow_frame(file, index, stored)?;
+        self.follow_frame(file, index, identity)?;
         if self.next().is_multiple_of(TILE) {
             self.tiles.finish(self.source, self.next() / TILE - 1, file)?;
         }
@@ -184,7 +199,12 @@ impl<'a> Rebuild<'a> {
         if when.register.accounts_of().is_some() {
             return Ok(());
         }
-        let act = Act::of(&record.what, &record.who, when.received_at);
+        // Of an erased part nobody can tell any more what it allowed.
+        let erased = |part| record.erased.iter().any(|(gone, _)| *gone == part);
+        let Some(who) = record.who.as_ref().filter(|_| !erased(ErasablePart::What)) else {
+            return Ok(());
+        };
+        let act = Act::of(&record.what, who, when.received_at);
         let accounts = self.state.accounts();
         let kind_of = |organization: &OrganizationId| accounts.kind_of(organization);
         let judged = match registers.head(&when.register) {
@@ -200,6 +220,8 @@ impl<'a> Rebuild<'a> {
     fn judge_accounts(&self, record: &Record) -> Result<(), String> {
         let Record { facts, when, who, .. } = record;
         let accounts = self.state.accounts();
+        // Of an erased who nobody can tell any more whether it was in force.
+        let Some(who) = who else { return Ok(()) };
         let (organization, name) = (&who.organization, who.key_name());
         if let Some(owner) = when.register.accounts_of() {
             let by_operator =
@@ -257,17 +279,15 @@ impl<'a> Rebuild<'a> {
         Ok(())
     }
 
-    /// The frame that holds the entry must hold the same bytes, and end with this root.
-    fn follow_frame(&mut self, file: &Path, index: u64, stored: &Bytes) -> Result<(), AuditError> {
+    /// The frame that holds the entry must hold the same entry, and end with this root.
+    fn follow_frame(&mut self, file: &Path, index: u64, identity: Hash) -> Result<(), AuditError> {
         let Some(frame) = self.witnesses.frames.get(self.frame) else {
             return Ok(());
         };
         if index < frame.header.first_index {
             return Ok(());
         }
-        let length = u32::try_from(stored.len()).unwrap_or(u32::MAX);
-        self.frame_entries.update(&length.to_be_bytes());
-        self.frame_entries.update(stored);
+        self.frame_entries.update(identity.as_bytes());
         if index + 1 < frame.header.end_index() {
             return Ok(());
         }
@@ -400,11 +420,13 @@ impl<'a> Rebuild<'a> {
             ));
         }
         let registers = read_lock(self.state.registers()).len() as u64;
+        let erased = self.struck.check(self.source, &self.state, self.done, origin)?;
         Ok(Totals {
             size,
             root,
             records: self.records,
             statements: self.statements,
+            erased,
             registers,
             tiles: self.tiles.compared(),
             after: Before {
@@ -416,6 +438,7 @@ impl<'a> Rebuild<'a> {
                 keys: keys.clone(),
                 state: self.state,
                 generations: self.generations,
+                struck: self.struck,
             },
         })
     }
@@ -427,6 +450,7 @@ pub(super) struct Totals {
     pub(super) root: Hash,
     pub(super) records: u64,
     pub(super) statements: u64,
+    pub(super) erased: Erased,
     pub(super) registers: u64,
     pub(super) tiles: u64,
     /// What the next log must begin with.

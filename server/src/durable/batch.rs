@@ -45,10 +45,15 @@ impl Batch {
     /// Writes the immutable file `path`, given relative to the root, without making it durable. Its directories are
     /// created and made durable. Existing files are treated as by [`super::write_new`].
     pub fn add(&mut self, path: &str, contents: &[u8]) -> Result<(), DurableError> {
+        refuse_difference(&*self.fs, &self.root.join(path), contents)?;
+        self.replace(path, contents)
+    }
+
+    /// As [`Batch::add`], whatever the file may hold now: for what is immutable but for erasures.
+    pub fn replace(&mut self, path: &str, contents: &[u8]) -> Result<(), DurableError> {
         let path = self.root.join(path);
         self.make_directory(directory_of(&path))?;
         let temporary = temporary_path(&path)?;
-        refuse_difference(&*self.fs, &path, contents)?;
         let file = write_temporary(&*self.fs, &temporary, contents, self.file_mode)?;
         self.written.push(Written {
             file,

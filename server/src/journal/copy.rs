@@ -8,9 +8,7 @@ use super::frame::{BLOCK, frame_bytes};
 use super::scan::scan;
 use super::segment::{Listing, Segment, segment_name, spare_name, write_zeros};
 use super::{FrameHeader, JournalError, Visit};
-use crate::fs::{Access, File, FileSystem, PRIVATE_FILE};
-
-const CHUNK_BYTES: usize = 1 << 20;
+use crate::fs::{Access, FileSystem, PRIVATE_FILE};
 
 /// Copies the journal in `from` to the folder `to`, which exists, in place of one that may be there, and gives every
 /// frame that is copied to `visit`. When this returns the copy is durable, and [`super::Journal::open`] accepts it.
@@ -72,7 +70,7 @@ fn copy_segment(
         }
         created => created?,
     };
-    copy_bytes(&*source.file, &*copy, end)?;
+    super::rewrite::copy_bytes(&*source.file, &*copy, end)?;
     write_zeros(&*copy, end, source.length)?;
     copy.sync_all()?;
     // A file is overwritten only after it lost its segment's name: what was read from it was the segment's.
@@ -80,20 +78,4 @@ fn copy_segment(
         return Err(released);
     }
     Ok(fs.rename(&spare, &to.join(segment_name(number)))?)
-}
-
-/// Copies frames that are durable, which no server changes.
-fn copy_bytes(source: &dyn File, copy: &dyn File, end: u64) -> Result<(), JournalError> {
-    let mut chunk = Vec::new();
-    let mut offset = 0;
-    while offset < end {
-        let count = usize::try_from(end - offset)
-            .unwrap_or(usize::MAX)
-            .min(CHUNK_BYTES);
-        chunk.resize(count, 0);
-        source.read_at(offset, &mut chunk)?;
-        copy.write_at(offset, &[&chunk])?;
-        offset += count as u64;
-    }
-    Ok(())
 }

@@ -36,7 +36,7 @@ pub enum JournalError {
     },
     /// A newer program wrote this.
     #[error(
-        "{} holds format version {found} at offset {offset}, and this program reads version 1: use the newer \
+        "{} holds format version {found} at offset {offset}, and this program reads up to version 2: use the newer \
          program that wrote it",
         file.display()
     )]

@@ -3,7 +3,7 @@
 //! | offset | bytes | what |
 //! | ---: | ---: | --- |
 //! | 0 | 8 | magic `TSLFRAME` |
-//! | 8 | 2 | format version: 1 |
+//! | 8 | 2 | format version: 1; 2 where the frame was rewritten |
 //! | 10 | 2 | zero |
 //! | 12 | 4 | chain: the frame CRC of the frame before; for the first frame, the CRC-32C of the journal's identity |
 //! | 16 | 16 | identity of the journal |
@@ -20,6 +20,11 @@
 //! block that holds a frame already acknowledged, so no torn write can reach back into it. And recovery has to look
 //! for later frames only where one can begin.
 //!
+//! A frame that was *rewritten*, because something in it was erased, keeps its place, its length field, which says how
+//! many blocks it takes, and its frame CRC, which the next frame chains to. Behind the header stand, as two u32, the
+//! length of the new payload and a CRC-32C of bytes 0 to 75 and that payload; then the payload, and zeros. It is made
+//! in a copy of its segment, so nothing is ever half rewritten.
+//!
 //! The header has a checksum of its own: an intact header behind a bad frame proves that the bad one was once
 //! durable (a frame is written only when the one before it is), even where the later frame is itself torn.
 
@@ -31,7 +36,10 @@ pub(super) const BLOCK: u64 = 4096;
 const BLOCK_BYTES: usize = 4096;
 /// Length of a frame's header.
 pub(super) const HEADER_BYTES: usize = 72;
-pub(super) const FORMAT_VERSION: u16 = 1;
+const WRITTEN: u16 = 1;
+const REWRITTEN: u16 = 2;
+/// Length and checksum of a payload that was rewritten.
+const REWRITTEN_BYTES: usize = 8;
 
 const MAGIC: [u8; 8] = *b"TSLFRAME";
 const HEADER_CRC_AT: usize = 64;
@@ -46,15 +54,47 @@ pub(super) struct Header {
     pub(super) batch: u64,
     pub(super) first_index: u64,
     pub(super) count: u32,
+    /// Length of the payload when the frame was appended.
     pub(super) length: u32,
+    /// Whether there is another payload in its place now.
+    pub(super) rewritten: bool,
 }
 
 impl Header {
     /// The header's bytes for this payload, and the frame CRC in them.
     pub(super) fn encode(&self, payload: &[&[u8]]) -> ([u8; HEADER_BYTES], u32) {
+        let mut bytes = self.encode_head(WRITTEN);
+        let checked = crc32c::crc32c(&bytes[..FRAME_CRC_AT]);
+        let crc = payload
+            .iter()
+            .fold(checked, |crc, piece| crc32c::crc32c_append(crc, piece));
+        bytes[FRAME_CRC_AT..].copy_from_slice(&crc.to_le_bytes());
+        (bytes, crc)
+    }
+
+    /// All bytes of the frame with another payload: `None` if it does not fit into its place. `crc` is the frame CRC,
+    /// which stays.
+    pub(super) fn rewrite(&self, crc: u32, payload: &[u8]) -> Option<Vec<u8>> {
+        let whole = usize::try_from(frame_bytes(u64::from(self.length))?).ok()?;
+        let length = u32::try_from(payload.len()).ok()?;
+        let start = HEADER_BYTES + REWRITTEN_BYTES;
+        let mut bytes = vec![0; whole];
+        bytes
+            .get_mut(start..start + payload.len())?
+            .copy_from_slice(payload);
+        bytes[..HEADER_BYTES].copy_from_slice(&self.encode_head(REWRITTEN));
+        bytes[FRAME_CRC_AT..HEADER_BYTES].copy_from_slice(&crc.to_le_bytes());
+        bytes[HEADER_BYTES..HEADER_BYTES + 4].copy_from_slice(&length.to_le_bytes());
+        let own = rewritten_crc(&bytes, payload);
+        bytes[HEADER_BYTES + 4..start].copy_from_slice(&own.to_le_bytes());
+        Some(bytes)
+    }
+
+    /// The header without the frame CRC.
+    fn encode_head(&self, version: u16) -> [u8; HEADER_BYTES] {
         let mut bytes = [0; HEADER_BYTES];
         bytes[0..8].copy_from_slice(&MAGIC);
-        bytes[8..10].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
+        bytes[8..10].copy_from_slice(&version.to_le_bytes());
         bytes[12..16].copy_from_slice(&self.chain.to_le_bytes());
         bytes[16..32].copy_from_slice(&self.journal.0);
         bytes[32..40].copy_from_slice(&self.segment.to_le_bytes());
@@ -64,12 +104,7 @@ impl Header {
         bytes[60..64].copy_from_slice(&self.length.to_le_bytes());
         let header_crc = crc32c::crc32c(&bytes[..HEADER_CRC_AT]);
         bytes[HEADER_CRC_AT..FRAME_CRC_AT].copy_from_slice(&header_crc.to_le_bytes());
-        let checked = crc32c::crc32c(&bytes[..FRAME_CRC_AT]);
-        let crc = payload
-            .iter()
-            .fold(checked, |crc, piece| crc32c::crc32c_append(crc, piece));
-        bytes[FRAME_CRC_AT..].copy_from_slice(&crc.to_le_bytes());
-        (bytes, crc)
+        bytes
     }
 
     /// The header at the beginning of `bytes`, with its version, if its checksum is right.
@@ -83,6 +118,7 @@ impl Header {
         }
         let mut journal = [0; 16];
         journal.copy_from_slice(&bytes[16..32]);
+        let version = u16::from_le_bytes([bytes[8], bytes[9]]);
         let header = Self {
             chain: number_at(bytes, 12),
             journal: JournalId(journal),
@@ -91,8 +127,9 @@ impl Header {
             first_index: long_number_at(bytes, 48),
             count: number_at(bytes, 56),
             length: number_at(bytes, 60),
+            rewritten: version == REWRITTEN,
         };
-        Some((header, u16::from_le_bytes([bytes[8], bytes[9]])))
+        Some((header, version))
     }
 
     /// Whether a frame in this segment of this journal can have this header. A recycled segment has another number
@@ -109,16 +146,23 @@ pub(super) fn frame_bytes(payload_bytes: u64) -> Option<u64> {
         .checked_next_multiple_of(BLOCK)
 }
 
+/// The checksum of a payload that was rewritten, over the frame's beginning as well.
+fn rewritten_crc(bytes: &[u8], payload: &[u8]) -> u32 {
+    crc32c::crc32c_append(crc32c::crc32c(&bytes[..HEADER_BYTES + 4]), payload)
+}
+
 /// A frame in memory, whole: header, payload and the zeros behind it.
 #[derive(Default)]
 pub(super) struct Buffer {
     bytes: Vec<u8>,
+    /// Where the payload begins.
+    start: usize,
     length: usize,
 }
 
 impl Buffer {
     pub(super) fn payload(&self) -> &[u8] {
-        &self.bytes[HEADER_BYTES..HEADER_BYTES + self.length]
+        &self.bytes[self.start..self.start + self.length]
     }
 
     /// All bytes of the frame.
@@ -146,15 +190,27 @@ impl Buffer {
         let Some(whole) = whole.and_then(|whole| usize::try_from(whole).ok()) else {
             return Ok(None);
         };
-        self.length = header.length as usize;
         self.bytes.resize(whole, 0);
         if whole > BLOCK_BYTES {
             file.read_at(offset + BLOCK, &mut self.bytes[BLOCK_BYTES..])?;
         }
-        let crc = crc32c::crc32c_append(crc32c::crc32c(&self.bytes[..FRAME_CRC_AT]), self.payload());
-        let intact = crc == number_at(&self.bytes, FRAME_CRC_AT)
-            && self.bytes[10..12] == [0; 2]
-            && is_zero(&self.bytes[HEADER_BYTES + self.length..]);
+        (self.start, self.length) = if header.rewritten {
+            let length = number_at(&self.bytes, HEADER_BYTES) as usize;
+            (HEADER_BYTES + REWRITTEN_BYTES, length)
+        } else {
+            (HEADER_BYTES, header.length as usize)
+        };
+        if self.length > whole - self.start {
+            return Ok(None);
+        }
+        let crc = number_at(&self.bytes, FRAME_CRC_AT);
+        let sound = if header.rewritten {
+            rewritten_crc(&self.bytes, self.payload()) == number_at(&self.bytes, HEADER_BYTES + 4)
+        } else {
+            crc32c::crc32c_append(crc32c::crc32c(&self.bytes[..FRAME_CRC_AT]), self.payload()) == crc
+        };
+        let intact =
+            sound && self.bytes[10..12] == [0; 2] && is_zero(&self.bytes[self.start + self.length..]);
         Ok(intact.then_some((header, crc)))
     }
 }
@@ -173,7 +229,7 @@ impl Place<'_> {
     pub(super) fn header(&self, block: &[u8], offset: u64) -> Result<Option<Header>, JournalError> {
         match Header::decode(block) {
             Some((header, version)) if header.belongs_to(self.journal, self.segment) => {
-                if version != FORMAT_VERSION {
+                if version != WRITTEN && version != REWRITTEN {
                     return Err(JournalError::Newer {
                         file: self.path.to_owned(),
                         offset,

@@ -54,6 +54,12 @@ impl JournalKeeper {
         release(&self.shared, below)
     }
 
+    /// Rewrites the frames that hold one of these log indexes, crash-safely; says how many segments were copied. To be
+    /// followed by [`JournalKeeper::remove_spares`], which also makes durable what an earlier process did.
+    pub fn rewrite(&self, indexes: &[u64], change: &mut super::Rewrite<'_>) -> Result<usize, JournalError> {
+        super::rewrite::rewrite(&self.shared, indexes, change)
+    }
+
     /// Removes all spare files. They hold the bytes of released segments until they are zeroed for their next use;
     /// after an erasure they must not.
     pub fn remove_spares(&self) -> Result<(), JournalError> {

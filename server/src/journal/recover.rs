@@ -155,7 +155,7 @@ pub(super) fn open_segments(
     Ok((segments, identity))
 }
 
-fn lock(fs: &dyn FileSystem, directory: &Path) -> Result<Box<dyn Lock>, JournalError> {
+pub(super) fn lock(fs: &dyn FileSystem, directory: &Path) -> Result<Box<dyn Lock>, JournalError> {
     fs.lock(&directory.join(LOCK_NAME), PRIVATE_FILE)
         .map_err(|error| match error.kind() {
             io::ErrorKind::WouldBlock => JournalError::Locked {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::recover::{open_segments, visit_next};
-use super::segment::{Listing, segment_name};
+use super::segment::{Listing, Segment, segment_name};
 use super::walk::Walk;
 use super::{JournalError, Visit};
 use crate::fs::{Access, FileSystem};
@@ -37,6 +37,14 @@ pub fn scan(fs: &dyn FileSystem, directory: &Path, visit: &mut Visit<'_>) -> Res
         // A later frame was seen. Had the one here been half written when it was read, it is whole now, since the
         // later one was begun after it was durable: what is bad on a second look is bad.
         if visit_next(&mut walk, visit)?.is_none() {
+            // Or the segment was copied, because something in it was erased, and took more frames since.
+            let segment = &walk.segments[walk.at];
+            let (now, _) = Segment::open(fs, directory, segment.number, Access::Read)?;
+            if now.copies != segment.copies {
+                return Err(JournalError::Released {
+                    segment: segment.number,
+                });
+            }
             return Err(error);
         }
     }

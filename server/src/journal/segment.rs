@@ -5,8 +5,9 @@
 //! | offset | bytes | what |
 //! | ---: | ---: | --- |
 //! | 0 | 8 | magic `TSLSEGMT` |
-//! | 8 | 2 | format version: 1 |
-//! | 10 | 6 | zero |
+//! | 8 | 2 | format version: 1; 2 where it is a copy with rewritten frames |
+//! | 10 | 4 | how often it was copied so; in version 1 zero |
+//! | 14 | 2 | zero |
 //! | 16 | 16 | identity of the journal |
 //! | 32 | 8 | number of the segment, from 1 |
 //! | 40 | 8 | length of the file in bytes |
@@ -19,11 +20,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::frame::{BLOCK, FORMAT_VERSION, is_zero, long_number_at, number_at};
+use super::frame::{BLOCK, is_zero, long_number_at, number_at};
 use super::{JournalError, JournalId};
 use crate::fs::{Access, File, FileError, FileSystem};
 
 const MAGIC: [u8; 8] = *b"TSLSEGMT";
+const FORMATTED: u16 = 1;
+const COPIED: u16 = 2;
 const CRC_AT: usize = 48;
 const BLOCK_BYTES: usize = 4096;
 const SUFFIX: &str = ".segment";
@@ -42,6 +45,8 @@ pub(super) struct Segment {
     pub(super) file: Arc<dyn File>,
     /// Length of the file in bytes.
     pub(super) length: u64,
+    /// How often it was copied with rewritten frames.
+    pub(super) copies: u32,
 }
 
 impl Segment {
@@ -68,7 +73,7 @@ impl Segment {
             return Err(damaged("it does not begin with the magic bytes of a segment"));
         }
         let version = u16::from_le_bytes([bytes[8], bytes[9]]);
-        if version > FORMAT_VERSION {
+        if version > COPIED {
             return Err(JournalError::Newer {
                 file: path,
                 offset: 0,
@@ -78,7 +83,13 @@ impl Segment {
         if number_at(&bytes, CRC_AT) != crc32c::crc32c(&bytes[..CRC_AT]) {
             return Err(damaged("the checksum of its header does not match"));
         }
-        if version == 0 || !is_zero(&bytes[10..16]) || !is_zero(&bytes[CRC_AT + 4..]) {
+        let copies = number_at(&bytes, 10);
+        let known = match version {
+            FORMATTED => copies == 0,
+            COPIED => copies > 0,
+            _ => false,
+        };
+        if !known || !is_zero(&bytes[14..16]) || !is_zero(&bytes[CRC_AT + 4..]) {
             return Err(damaged("its header holds values that no version writes"));
         }
         if long_number_at(&bytes, 32) != number {
@@ -95,6 +106,7 @@ impl Segment {
                 path,
                 file,
                 length,
+                copies,
             },
             JournalId(id),
         ))
@@ -107,18 +119,25 @@ impl Segment {
         number: u64,
         length: u64,
     ) -> Result<(), FileError> {
-        let mut header = [0; BLOCK_BYTES];
-        header[..8].copy_from_slice(&MAGIC);
-        header[8..10].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
-        header[16..32].copy_from_slice(&journal.0);
-        header[32..40].copy_from_slice(&number.to_le_bytes());
-        header[40..48].copy_from_slice(&length.to_le_bytes());
-        let crc = crc32c::crc32c(&header[..CRC_AT]);
-        header[CRC_AT..CRC_AT + 4].copy_from_slice(&crc.to_le_bytes());
-        file.write_at(0, &[&header])?;
+        file.write_at(0, &[&header(journal, number, length, 0)])?;
         write_zeros(file, BLOCK, length)?;
         file.sync_all()
     }
+}
+
+/// The header of a segment that was copied so often.
+pub(super) fn header(journal: JournalId, number: u64, length: u64, copies: u32) -> [u8; BLOCK_BYTES] {
+    let version = if copies == 0 { FORMATTED } else { COPIED };
+    let mut header = [0; BLOCK_BYTES];
+    header[..8].copy_from_slice(&MAGIC);
+    header[8..10].copy_from_slice(&version.to_le_bytes());
+    header[10..14].copy_from_slice(&copies.to_le_bytes());
+    header[16..32].copy_from_slice(&journal.0);
+    header[32..40].copy_from_slice(&number.to_le_bytes());
+    header[40..48].copy_from_slice(&length.to_le_bytes());
+    let crc = crc32c::crc32c(&header[..CRC_AT]);
+    header[CRC_AT..CRC_AT + 4].copy_from_slice(&crc.to_le_bytes());
+    header
 }
 
 /// Writes zeros from `start` to `end`.

@@ -18,8 +18,18 @@ pub(super) struct Shared {
     pub(super) _lock: Box<dyn Lock>,
     /// Held for moments only, never during I/O.
     state: Mutex<State>,
-    /// Held during maintenance. Taken before `state`, never after it.
+    /// Held during maintenance. Taken behind `turn` and before `state`.
     upkeep: Mutex<Upkeep>,
+    /// Held while a frame is appended, and while the segment that takes the frames is copied. Taken before the others.
+    turn: Mutex<Turn>,
+}
+
+/// Whose turn it is with the segment that takes the frames.
+#[derive(Debug, Default)]
+pub(super) struct Turn {
+    /// Whether that segment's name stands for the old file or for its copy is not known: nothing may be appended to
+    /// either, until the journal is opened again.
+    pub(super) in_doubt: bool,
 }
 
 /// The segments of the journal.
@@ -56,7 +66,7 @@ impl Shared {
         state: State,
         upkeep: Upkeep,
     ) -> Self {
-        let (state, upkeep) = (Mutex::new(state), Mutex::new(upkeep));
+        let (state, upkeep, turn) = (Mutex::new(state), Mutex::new(upkeep), Mutex::default());
         Self {
             fs,
             directory,
@@ -65,6 +75,7 @@ impl Shared {
             _lock: lock,
             state,
             upkeep,
+            turn,
         }
     }
 
@@ -75,6 +86,15 @@ impl Shared {
 
     pub(super) fn upkeep(&self) -> MutexGuard<'_, Upkeep> {
         self.upkeep.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn turn(&self) -> MutexGuard<'_, Turn> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A segment with frames, by its number.
+    pub(super) fn used(&self, number: u64) -> Option<Segment> {
+        self.state().used.get(&number).map(|used| used.segment.clone())
     }
 
     /// The segment that a frame begins which does not fit into the last one. It stays among the prepared ones until

@@ -250,7 +250,12 @@ impl Known {
     /// Reads the parts.
     pub(crate) fn of(record: &StoredRecord) -> Option<Self> {
         Some(Self {
-            what: Some(What::parse(&record.what.text).ok()?),
+            what: record
+                .what
+                .text()
+                .map(|text| What::parse(text))
+                .transpose()
+                .ok()?,
             when: When::parse(&record.when.text).ok()?,
         })
     }

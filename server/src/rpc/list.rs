@@ -23,7 +23,7 @@ use crate::{
     reads::ReadKind,
     refusal::Refusal,
     state::{Row, read_lock},
-    stored::{StoredRecord, Submitted},
+    stored::StoredRecord,
 };
 
 const PAGE_SIZE_DEFAULT: u32 = 100;
@@ -241,14 +241,20 @@ fn summarize(
     record: &StoredRecord,
     filter: &Filter,
 ) -> Option<Option<(v1::RecordSummary, Sight)>> {
-    let what = What::parse(&record.what.text).ok()?;
-    let who = Who::parse(&record.who.text).ok()?;
-    let why = Why::parse(&record.why.text).ok()?;
+    // Of an erased part nothing is told, also not what the fold still knows.
+    let what = record
+        .what
+        .text()
+        .map(|text| What::parse(text))
+        .transpose()
+        .ok()?;
+    let who = record.who.text().map(|text| Who::parse(text)).transpose().ok()?;
+    let why = record.why.text().map(|text| Why::parse(text)).transpose().ok()?;
     let when = When::parse(&record.when.text).ok()?;
-    let sight = eyes.sight(notary, place, &when, Some(&what));
+    let sight = eyes.sight(notary, place, &when, what.as_ref());
     let full = sight == Sight::Full;
-    let what = Some(what).filter(|_| !matches!(sight, Sight::When(_)));
-    let (who, why) = (Some(who).filter(|_| full), Some(why).filter(|_| full));
+    let what = what.filter(|_| !matches!(sight, Sight::When(_)));
+    let (who, why) = (who.filter(|_| full), why.filter(|_| full));
     if !filter.matches_parts(what.as_ref(), who.as_ref(), why.as_ref()) {
         return Some(None);
     }
@@ -259,7 +265,7 @@ fn summarize(
         class: when.class.as_str().to_owned(),
         event: when.event.as_str().to_owned(),
         received_at: when.received_at.to_millis_string(),
-        signed: matches!(record.submitted, Submitted::Signed { .. }),
+        signed: record.submitted.is_signed(),
         sealed: when.sealed,
         log: when.log.to_string(),
         withheld: sight.withheld().unwrap_or_default() as i32,
@@ -274,6 +280,8 @@ fn summarize(
     if let Some(why) = why {
         summary.reason = why.reason.unwrap_or_default();
         summary.remark = why.remark.unwrap_or_default();
+    }
+    if full {
         summary.pending = eyes.is_pending(&record.leaves().root());
     }
     Some(Some((summary, sight)))

@@ -16,7 +16,7 @@ use crate::{
     chain::Place,
     notary::{Notary, Proof, Proven},
     refusal::Refusal,
-    stored::{SaltedText, Submitted},
+    stored::{SaltedText, StoredPart, Submitted},
 };
 
 /// The type of the timestamps that this notary has.
@@ -130,12 +130,21 @@ pub(crate) fn withhold(
 /// [`Refusal::Internal`] if stored text is not UTF-8, which admission rules out.
 pub(crate) fn receipt(notary: &Notary, proven: &Proven) -> Result<v1::Receipt, Refusal> {
     let record = &proven.record;
-    let part = |part: &SaltedText| -> Result<Option<v1::Part>, Refusal> {
+    let kept = |part: &SaltedText| -> Result<Option<v1::Part>, Refusal> {
         Ok(Some(v1::Part {
             salt: Some(Bytes::copy_from_slice(part.salt.as_bytes())),
             text: Some(part.as_str().map_err(|error| notary.internal(&error))?.to_owned()),
             withheld: None,
         }))
+    };
+    // Of an erased part there is only the leaf: the receipt withholds it.
+    let part = |part: &StoredPart| match part {
+        StoredPart::Kept(part) => kept(part),
+        StoredPart::Erased(erased) => Ok(Some(v1::Part {
+            salt: None,
+            text: None,
+            withheld: Some(erased.leaf.to_string()),
+        })),
     };
     let submission = match &record.submitted {
         Submitted::Signed { note } => Some(v1::Submission {
@@ -146,6 +155,10 @@ pub(crate) fn receipt(notary: &Notary, proven: &Proven) -> Result<v1::Receipt, R
             ),
             withheld: None,
         }),
+        Submitted::Erased { note, .. } => Some(v1::Submission {
+            note: None,
+            withheld: Some(note.to_string()),
+        }),
         Submitted::Draft { .. } => None,
     };
     Ok(v1::Receipt {
@@ -154,7 +167,7 @@ pub(crate) fn receipt(notary: &Notary, proven: &Proven) -> Result<v1::Receipt, R
             what: part(&record.what)?,
             who: part(&record.who)?,
             why: part(&record.why)?,
-            when: part(&record.when)?,
+            when: kept(&record.when)?,
         }),
         submission,
         evidence: proven

@@ -23,7 +23,7 @@ use crate::{
     refusal::Refusal,
     seal::Admitted,
     sequence::Reply,
-    stored::{StoredEntry, Submitted},
+    stored::{StoredEntry, StoredPart, Submitted},
     view::Sealed,
 };
 
@@ -376,12 +376,14 @@ fn sealed_part(notary: &Notary, sealed: &Sealed, position: usize) -> Result<v1::
     let StoredEntry::Record(record) = entry else {
         return Err(Refusal::Internal);
     };
+    // It was sealed just now: nothing of it is erased.
+    let part = |part: &StoredPart| part.kept().map(prepared_part);
     let composed = match record.submitted {
-        Submitted::Signed { .. } => None,
+        Submitted::Signed { .. } | Submitted::Erased { .. } => None,
         Submitted::Draft { .. } => Some(v1::ComposedParts {
-            what: Some(prepared_part(&record.what)),
-            who: Some(prepared_part(&record.who)),
-            why: Some(prepared_part(&record.why)),
+            what: part(&record.what),
+            who: part(&record.who),
+            why: part(&record.why),
         }),
     };
     Ok(v1::Sealed {

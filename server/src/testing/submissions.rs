@@ -114,6 +114,26 @@ pub(crate) fn draft(_person: &Person, number: u64) -> Draft {
     }
 }
 
+/// What somebody says in a signed submission.
+pub(crate) struct Saying {
+    pub(crate) what: What,
+    pub(crate) why: Why,
+    pub(crate) name: String,
+    pub(crate) role: Role,
+}
+
+impl Saying {
+    /// This, without a reason.
+    pub(crate) fn plainly(what: What, role: Role) -> Self {
+        Self {
+            what,
+            why: Why::default(),
+            name: "A. Person".to_owned(),
+            role,
+        }
+    }
+}
+
 /// Submission `number`, signed.
 pub(crate) fn signed(
     person: &Person,
@@ -154,6 +174,11 @@ pub(crate) struct Signing<'a> {
 impl Signing<'_> {
     /// `what` signed in a role; salts and idempotency key follow from the number.
     pub(crate) fn sign(&self, person: &Person, role: Role, what: &What, number: u64) -> Prepared {
+        self.sign_saying(person, &Saying::plainly(what.clone(), role), number)
+    }
+
+    /// The same, with reason and name.
+    pub(crate) fn sign_saying(&self, person: &Person, saying: &Saying, number: u64) -> Prepared {
         let enrolled = self
             .accounts
             .key(&person.organization, &person.member, person.key.verifier())
@@ -162,8 +187,8 @@ impl Signing<'_> {
             organization: person.organization.clone(),
             member: person.member.clone(),
             signer: Some(Signer {
-                name: "A. Person".to_owned(),
-                role,
+                name: saying.name.clone(),
+                role: saying.role,
                 meaning: Meaning::Authorship,
                 kind: SignerKind::Person,
                 key: person.key.verifier().clone(),
@@ -179,9 +204,9 @@ impl Signing<'_> {
             text: Bytes::from(text),
         };
         let parts = (
-            part("what", what.to_json()),
+            part("what", saying.what.to_json()),
             part("who", who.to_json()),
-            part("why", Why::default().to_json()),
+            part("why", saying.why.to_json()),
         );
         let text = SubmissionText {
             log: self.origin.clone(),

@@ -39,10 +39,13 @@ pub fn open(target: &Target, manifest: Manifest, to: &Audience) -> Submission {
 /// rest survives.
 #[must_use]
 pub fn erase(target: &Target, parts: Vec<ErasablePart>) -> Submission {
+    let of_what = parts.contains(&ErasablePart::What);
     let erased = Erased {
         record: target.record,
         index: target.index,
         parts,
+        class: of_what.then_some(target.class),
+        event: of_what.then_some(target.event),
     };
     Submission::new(target.register.clone(), Class::Erasure, Event::Erased)
         .link(target.link(Rel::Erases))

@@ -237,6 +237,10 @@ pub struct Erased {
     pub index: LogIndex,
     /// The parts, each once.
     pub parts: Vec<ErasablePart>,
+    /// The record's class, restated where `what` is erased.
+    pub class: Option<Class>,
+    /// The record's event, restated where `what` is erased.
+    pub event: Option<Event>,
 }
 
 impl What {

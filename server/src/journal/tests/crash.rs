@@ -11,14 +11,19 @@ enum Do {
     /// Releases what ends at or before the end of the last but so many frames.
     Release(usize),
     RemoveSpares,
+    /// Erases something in the last frame but so many.
+    Rewrite(usize),
 }
 
-const SCRIPT: [Do; 23] = [
+const SCRIPT: [Do; 29] = [
     Do::Append(100),
     Do::Append(4024),
+    Do::Rewrite(0),
     Do::Prepare,
     Do::Append(5000),
+    Do::Rewrite(1),
     Do::Append(0),
+    Do::Rewrite(2),
     Do::Append(12_000),
     Do::Prepare,
     Do::Release(2),
@@ -32,12 +37,38 @@ const SCRIPT: [Do; 23] = [
     Do::RemoveSpares,
     Do::Append(30),
     Do::Append(30),
+    Do::Rewrite(1),
+    Do::Rewrite(0),
     Do::Append(30),
     Do::Release(0),
     Do::Prepare,
     Do::Append(12_000),
+    Do::Rewrite(0),
     Do::Append(60),
 ];
+
+/// What is erased of a payload in tests: its last bytes.
+const STRUCK: usize = 20;
+
+impl Remembered {
+    /// The frame without what was erased of it.
+    fn struck(&self) -> Self {
+        let mut frame = self.clone();
+        frame.payload.truncate(frame.payload.len().saturating_sub(STRUCK));
+        frame
+    }
+}
+
+/// Strikes out of one frame what was not struck out before.
+fn rewrite(keeper: &JournalKeeper, frame: &Remembered) -> Result<(), JournalError> {
+    keeper.rewrite(&[frame.first_index], &mut |header, payload| {
+        assert_eq!(header.first_index, frame.first_index);
+        let struck = frame.struck().payload;
+        assert!(payload == frame.payload || payload == struck);
+        Ok((payload != struck).then_some(struck))
+    })?;
+    keeper.remove_spares()
+}
 
 /// What a client of the journal knows.
 #[derive(Debug, Clone, Default)]
@@ -46,6 +77,8 @@ struct Known {
     /// The frame whose append ended with `Unknown`.
     doubtful: Option<Remembered>,
     released_below: u64,
+    /// Frames that something was to be struck out of, and whether that is known to be done.
+    struck: Vec<(Remembered, bool)>,
 }
 
 impl Known {
@@ -80,6 +113,13 @@ impl Known {
                     let _ = keeper.release(below);
                 }
                 Do::RemoveSpares => drop(keeper.remove_spares()),
+                Do::Rewrite(before) => {
+                    let Some(frame) = self.acknowledged.iter().rev().nth(before).cloned() else {
+                        continue;
+                    };
+                    let done = rewrite(&keeper, &frame).is_ok();
+                    self.struck.push((frame, done));
+                }
             }
         }
     }
@@ -95,6 +135,7 @@ impl Known {
             Err(error) => panic!("{error}"),
         };
         assert_eq!(scanned(fs).unwrap(), found);
+        let found: Vec<Remembered> = found.into_iter().map(|frame| self.as_appended(frame)).collect();
         let mut expected = self.acknowledged.clone();
         if let Some(doubtful) = self.doubtful.take()
             && found.last() == Some(&doubtful)
@@ -114,6 +155,17 @@ impl Known {
         );
         self.acknowledged = expected;
         journal
+    }
+
+    /// The frame as it was before something was struck out of it; nothing that was struck out comes back.
+    fn as_appended(&self, found: Remembered) -> Remembered {
+        for (frame, done) in &self.struck {
+            assert!(!done || found != *frame, "what was erased is there again");
+            if found == frame.struck() {
+                return frame.clone();
+            }
+        }
+        found
     }
 }
 
@@ -202,7 +254,14 @@ fn nothing_acknowledged_is_lost_whatever_call_fails() {
                 // Life goes on, and ends again with all that is not durable.
                 known.run(
                     &mut journal,
-                    &[Do::Append(50), Do::Prepare, Do::Append(8000), Do::Release(1)],
+                    &[
+                        Do::Append(50),
+                        Do::Rewrite(0),
+                        Do::Prepare,
+                        Do::Append(8000),
+                        Do::Rewrite(1),
+                        Do::Release(1),
+                    ],
                 );
                 assert!(known.doubtful.is_none(), "call {number}, {fault:?}, {end:?}");
                 drop(journal);

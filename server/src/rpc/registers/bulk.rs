@@ -147,7 +147,7 @@ impl Reading {
         about: &mut BTreeSet<[u8; 32]>,
     ) -> Result<Option<Shown>, Refusal> {
         let record = record_at(&self.notary, place)?;
-        let Ok(what) = What::parse(&record.what.text) else {
+        let Some(Ok(what)) = record.what.text().map(|text| What::parse(text)) else {
             return Ok(None);
         };
         let is_linked = what

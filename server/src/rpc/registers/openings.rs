@@ -90,7 +90,9 @@ pub(super) fn put(
     let (place, stored) = named(notary, upload.opened.index, &upload.opened.log)?;
     let when = When::parse(&stored.when.text).map_err(|_| Refusal::Internal)?;
     let eyes = Eyes::open(notary, caller, &when.register)?;
-    let who = Who::parse(&stored.who.text).map_err(|_| Refusal::RecordNotFound)?;
+    // What was erased can be opened no more.
+    let who = stored.who.text().and_then(|text| Who::parse(text).ok());
+    let who = who.ok_or(Refusal::RecordNotFound)?;
     if who.organization != caller.organization {
         return Err(Refusal::RecordNotFound);
     }
@@ -98,7 +100,8 @@ pub(super) fn put(
     if !upload.opened.record.is_empty() && upload.opened.record.as_ref() != id.as_bytes() {
         return Err(Refusal::RecordNotFound);
     }
-    let what = What::parse(&stored.what.text).map_err(|_| Refusal::RecordNotFound)?;
+    let what = stored.what.text().and_then(|text| What::parse(text).ok());
+    let what = what.ok_or(Refusal::RecordNotFound)?;
     let head = head(notary, &eyes, (place, id), &what, &who)?;
     let opening = Opening::all(upload.items).map_err(|error| Refusal::OpeningRefused(error.to_string()))?;
     opening
@@ -139,7 +142,8 @@ fn head(
     let link = what.links.iter().find(|link| link.rel == Rel::CertifiedCopyOf);
     let link = link.ok_or_else(|| refused("the `opened` record links no record as certified-copy-of"))?;
     let (place, original) = linked(notary, opened.0, link)?;
-    let original_what = What::parse(&original.what.text).map_err(|_| Refusal::RecordNotFound)?;
+    let original_what = original.what.text().and_then(|text| What::parse(text).ok());
+    let original_what = original_what.ok_or(Refusal::RecordNotFound)?;
     if original.leaves().root() != link.record || original_what.register != eyes.register {
         return Err(refused("the record that it opens is not in this register"));
     }

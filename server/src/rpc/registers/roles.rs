@@ -107,7 +107,10 @@ fn pending_act(
     sight: Sight,
 ) -> Result<v1::PendingAct, Refusal> {
     let signer = match sight {
-        Sight::Full => Who::parse(&record_at(notary, place)?.who.text).ok(),
+        Sight::Full => {
+            let record = record_at(notary, place)?;
+            record.who.text().and_then(|text| Who::parse(text).ok())
+        }
         Sight::What(_) | Sight::When(_) => None,
     };
     let yours = act.needs.iter().any(|need| could_meet(eyes, act, need));

@@ -101,6 +101,8 @@ fn accounts(what: &mut What) {
         record: id("e"),
         index: index(3),
         parts: vec![ErasablePart::Who, ErasablePart::Why],
+        class: Some(Class::Dataset),
+        event: Some(Event::Recorded),
     });
     what.trial = Some(Trial {
         aliases: vec![TrialId::parse("2023-501234-12").unwrap()],

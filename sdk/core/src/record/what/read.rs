@@ -147,23 +147,37 @@ fn details(fields: &mut Fields<'_>, what: &mut What) {
     what.trial = trial::read_trial(fields);
     what.settings = trial::read_settings(fields);
     what.grant = grant(fields);
-    what.erased = fields.object("erased", &["index", "parts", "record"], |fields| {
-        let record = fields.required("record", record_id);
-        let index = fields.required("index", log_index);
-        let parts = fields.strings("parts", ErasablePart::from_str);
-        let each_once = parts
-            .iter()
-            .enumerate()
-            .all(|(place, part)| !parts[..place].contains(part));
-        if parts.is_empty() || !each_once {
-            fields.refuse("parts", "has to name at least one part, and each once".to_owned());
-        }
-        Some(Erased {
-            record: record?,
-            index: index?,
-            parts,
-        })
-    });
+    what.erased = fields.object(
+        "erased",
+        &["class", "event", "index", "parts", "record"],
+        |fields| {
+            let record = fields.required("record", record_id);
+            let index = fields.required("index", log_index);
+            let parts = fields.strings("parts", ErasablePart::from_str);
+            let each_once = parts
+                .iter()
+                .enumerate()
+                .all(|(place, part)| !parts[..place].contains(part));
+            if parts.is_empty() || !each_once {
+                fields.refuse("parts", "has to name at least one part, and each once".to_owned());
+            }
+            let class = fields.optional("class", parsed::<Class>);
+            let event = fields.optional("event", parsed::<Event>);
+            if parts.contains(&ErasablePart::What) && (class.is_none() || event.is_none()) {
+                fields.refuse(
+                    "parts",
+                    "name what, so class and event of the record have to be restated".to_owned(),
+                );
+            }
+            Some(Erased {
+                record: record?,
+                index: index?,
+                parts,
+                class,
+                event,
+            })
+        },
+    );
 }
 
 fn manifest(fields: &mut Fields<'_>) -> Option<ManifestCommitment> {

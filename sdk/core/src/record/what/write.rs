@@ -142,6 +142,12 @@ fn erased(erased: &Erased) -> Value {
     put(&mut inner, "record", &erased.record);
     inner.insert("index", integer(erased.index.get()));
     put_list(&mut inner, "parts", &erased.parts);
+    if let Some(class) = &erased.class {
+        put(&mut inner, "class", class);
+    }
+    if let Some(event) = &erased.event {
+        put(&mut inner, "event", event);
+    }
     Value::Object(inner)
 }
 
