@@ -126,7 +126,8 @@ impl Submission {
         self
     }
 
-    /// Any other field of `what`. The manifest is set from the files, whatever is done here.
+    /// Any other field of `what`. The manifest is set from the files, whatever is done here; only a tombstone
+    /// restates that of another record.
     #[must_use]
     pub fn with(mut self, change: impl FnOnce(&mut What)) -> Self {
         change(&mut self.what);
@@ -292,7 +293,9 @@ impl Submission {
     /// `what` with its manifest, which gets fresh salts.
     fn complete(&self) -> Result<(What, Option<Manifest>), PrepareError> {
         let mut what = self.what.clone();
-        what.manifest = None;
+        if what.erased.is_none() {
+            what.manifest = None;
+        }
         if let Some(manifest) = &self.opening {
             what.manifest = Some(manifest.commitment());
             return Ok((what, Some(manifest.clone())));

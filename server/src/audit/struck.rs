@@ -11,8 +11,9 @@ use super::{
     Source,
     entry::Record,
     finding::{AuditError, RESTORE},
+    frames,
 };
-use crate::{chain, erasure::Erasure, state::State};
+use crate::{chain, erasure::Erasure, journal::FrameHeader, state::State};
 
 /// What of one record is not there.
 #[derive(Debug, Clone)]
@@ -75,13 +76,13 @@ impl Struck {
         };
         for ((log, index), missing) in &self.records {
             for (part, tombstone) in &missing.parts {
-                if tombstone.get() >= state.end() && state.closed().is_some() {
+                let mut of = state.erasures().of(log, *index);
+                if of.any(|one| names(one, missing.record, *part, *tombstone)) {
+                    erased.parts += 1;
+                } else if state.closed().is_some() && tombstone.get() >= state.end() {
                     erased.by_later_logs += 1;
-                } else if state
-                    .erasures()
-                    .of(log, *index)
-                    .any(|one| names(one, missing.record, *part, *tombstone))
-                {
+                } else if has_grown(source, state.size().get())? {
+                    // A live notary had it take effect behind the head that is audited.
                     erased.parts += 1;
                 } else {
                     return Err(lost(missing, *index, *part));
@@ -123,6 +124,17 @@ impl Struck {
 
 fn names(erasure: &Erasure, record: RecordId, part: ErasablePart, tombstone: chain::Place) -> bool {
     erasure.tombstone == tombstone && erasure.of.record == record && erasure.of.parts.has(part)
+}
+
+/// Whether the journal ends behind the size that is audited by now.
+fn has_grown(source: &Source<'_>, size: u64) -> Result<bool, AuditError> {
+    let mut end = 0;
+    let mut visit = |header: &FrameHeader, _: &[u8]| {
+        end = header.end_index();
+        Ok(())
+    };
+    while !frames::scan(source, &mut visit)? {}
+    Ok(end > size)
 }
 
 fn lost(missing: &Missing, index: LogIndex, part: ErasablePart) -> AuditError {

@@ -10,7 +10,7 @@ use std::{
 
 use clap::Args;
 use trialseal_server::{
-    audit::{AuditOptions, AuditReport, audit},
+    audit::{AuditOptions, AuditReport, Erased, audit},
     backup::{BackupOptions, BackupProgress, backup},
     closed::ClosedLog,
     config::{Config, ServeFlags},
@@ -136,7 +136,7 @@ fn clean(report: &AuditReport) -> String {
     let before = before.map_or_else(String::new, |before| clean(before) + "\n");
     format!(
         "{before}CLEAN    {}: {} entries ({} records, {} statements) in {} registers, root {}\n         \
-         {} tiles and bundles, {} batches in the journal, {} reads on record, {} openings, {} bytes read in {:.1} s",
+         {} tiles and bundles, {} batches in the journal, {} reads on record, {} openings, {} bytes read in {:.1} s{}",
         report.origin,
         report.size,
         report.records,
@@ -148,7 +148,20 @@ fn clean(report: &AuditReport) -> String {
         report.reads,
         report.openings,
         report.bytes,
-        report.took.as_secs_f64()
+        report.took.as_secs_f64(),
+        erased(&report.erased)
+    )
+}
+
+/// A line of its own, where something was erased or is to be.
+fn erased(erased: &Erased) -> String {
+    if *erased == Erased::default() {
+        return String::new();
+    }
+    format!(
+        "\n         erased: {} parts, by {} tombstones ({} of them still to be carried out), and {} parts by a later log; \
+         lost: none",
+        erased.parts, erased.tombstones, erased.pending, erased.by_later_logs
     )
 }
 

@@ -36,7 +36,7 @@ pub fn open(target: &Target, manifest: Manifest, to: &Audience) -> Submission {
 }
 
 /// Asks for parts of a record to be erased; an archivist countersigns. Say why in the reason. The proof of the
-/// rest survives.
+/// rest survives. Of a `what` it restates class, event, scope and manifest, as far as the target shows them.
 #[must_use]
 pub fn erase(target: &Target, parts: Vec<ErasablePart>) -> Submission {
     let of_what = parts.contains(&ErasablePart::What);
@@ -49,5 +49,11 @@ pub fn erase(target: &Target, parts: Vec<ErasablePart>) -> Submission {
     };
     Submission::new(target.register.clone(), Class::Erasure, Event::Erased)
         .link(target.link(Rel::Erases))
-        .with(|what| what.erased = Some(erased))
+        .with(|what| {
+            what.erased = Some(erased);
+            if of_what {
+                what.scope = target.scope.clone();
+                what.manifest = target.manifest;
+            }
+        })
 }

@@ -6,7 +6,7 @@ use trialseal_core::identifiers::{RegisterName, VersionCode};
 use trialseal_core::index::LogIndex;
 use trialseal_core::json::{self, Object, Value};
 use trialseal_core::receipt::Receipt;
-use trialseal_core::record::Link;
+use trialseal_core::record::{Link, ManifestCommitment, Scope, What};
 use trialseal_core::vocabulary::{Class, Event, Rel};
 
 /// A record that another one refers to.
@@ -26,6 +26,10 @@ pub struct Target {
     pub event: Event,
     /// Its version, where it has one and shows it.
     pub version: Option<VersionCode>,
+    /// Where it applies, where it shows that.
+    pub scope: Option<Scope>,
+    /// The commitment to its files, where it has and shows one.
+    pub manifest: Option<ManifestCommitment>,
 }
 
 /// A receipt from which nothing can be linked.
@@ -46,6 +50,7 @@ impl Target {
         let record = receipt.record();
         let when = json::parse(record.when.text.as_bytes()).map_err(|_| TargetError { key: "log" })?;
         let what = record.what.shown();
+        let whole = what.and_then(|part| What::parse(part.text.as_bytes()).ok());
         let what = what.and_then(|part| json::parse(part.text.as_bytes()).ok());
         let index = when.get("index").and_then(Value::as_unsigned);
         Ok(Self {
@@ -58,6 +63,8 @@ impl Target {
             class: text(&when, "class", |text| text.parse().ok())?,
             event: text(&when, "event", |text| text.parse().ok())?,
             version: what.and_then(|what| what.get("version")?.as_str()?.parse().ok()),
+            manifest: whole.as_ref().and_then(|what| what.manifest),
+            scope: whole.and_then(|what| what.scope),
         })
     }
 

@@ -2,7 +2,9 @@ use trialseal_core::hash::{RecordId, sha256};
 use trialseal_core::identifiers::{MemberName, TrialId};
 use trialseal_core::index::LogIndex;
 use trialseal_core::manifest::Opening;
-use trialseal_core::record::{CountrySettings, Scope, Scopes, SiteSettings, TrialSettings, What};
+use trialseal_core::record::{
+    CountrySettings, ManifestCommitment, Scope, Scopes, SiteSettings, TrialSettings, What,
+};
 use trialseal_core::time::{Date, Instant};
 use trialseal_core::vocabulary::{Blind, Blinding, Decision, ErasablePart, Role, SignerKind};
 
@@ -19,6 +21,11 @@ fn target() -> Target {
         class: Class::StatisticalAnalysisPlan,
         event: Event::Finalised,
         version: Some("2.0".parse().unwrap()),
+        scope: Some(Scope::All),
+        manifest: Some(ManifestCommitment {
+            items: 2,
+            root: sha256(b"root"),
+        }),
     }
 }
 
@@ -248,6 +255,15 @@ fn an_erasure_names_the_parts_and_needs_a_reason() {
         "{statement}"
     );
     assert_eq!(what.erased.unwrap().record, target().record);
+    assert_eq!((what.manifest, what.scope), (None, None));
+    let submission_of_what = erase(&target(), vec![ErasablePart::What]).reason("A name in a version code");
+    let (_, what) = signed(submission_of_what, Role::Sponsor);
+    let erased = what.erased.unwrap();
+    assert_eq!((what.manifest, what.scope), (target().manifest, target().scope));
+    assert_eq!(
+        (erased.class, erased.event),
+        (Some(target().class), Some(target().event))
+    );
     let error = submission()
         .signed_usually(Role::Sponsor)
         .sign(&signatory(), &log(), now())
@@ -275,6 +291,8 @@ fn a_target_is_read_from_a_receipt() {
         Target::of(&withheld).unwrap(),
         Target {
             version: None,
+            scope: None,
+            manifest: None,
             ..target
         }
     );
