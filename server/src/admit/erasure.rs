@@ -79,7 +79,14 @@ impl Admission<'_> {
         if !requested.parts.iter().any(|part| is_there(stored, part)) {
             refuse(
                 "what.erased.parts",
-                "nothing of these parts is there any more, or ever was".to_owned(),
+                "nothing of these parts is there any more".to_owned(),
+            );
+        }
+        // Whether what was erased is gone could not be told of a part that never was there.
+        if has(ErasablePart::Why) && stored.why.text().is_some_and(|text| text.is_empty()) {
+            refuse(
+                "what.erased.parts",
+                "name why, and the record never had one".to_owned(),
             );
         }
         if has(ErasablePart::What) && rests_on_what(of.class, of.event) {
@@ -106,7 +113,7 @@ fn is_there(stored: &StoredRecord, part: ErasablePart) -> bool {
         // Whether it was opened is not known here; erasing nothing does no harm.
         ErasablePart::Manifest => return true,
     };
-    kept.text().is_some_and(|text| !text.is_empty())
+    kept.kept().is_some()
 }
 
 /// The tombstone says what remains to be known of a `what` that is erased.

@@ -108,8 +108,7 @@ impl Struck {
                 || missing.is_some_and(|missing| missing.parts.iter().any(|(gone, _)| *gone == part))
         };
         match of.parts.iter().find(|part| !is_gone(*part)) {
-            // A part `why` without text has nothing to be erased.
-            None | Some(ErasablePart::Why) => Ok(()),
+            None => Ok(()),
             Some(part) => Err(AuditError::entry(
                 &source.layout.records(of.index.get() / crate::layout::TILE),
                 of.index.get(),

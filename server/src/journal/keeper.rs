@@ -9,7 +9,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::JournalError;
-use super::segment::{Segment, segment_name, spare_name};
+use super::segment::{Listing, Segment, segment_name, spare_name};
 use super::shared::{Shared, State};
 use crate::fs::{Access, File, PRIVATE_FILE};
 
@@ -61,16 +61,17 @@ impl JournalKeeper {
     }
 
     /// Removes all spare files. They hold the bytes of released segments until they are zeroed for their next use;
-    /// after an erasure they must not.
+    /// after an erasure they must not. Those in the directory are removed, not those remembered: after an error one
+    /// may be there that is not.
     pub fn remove_spares(&self) -> Result<(), JournalError> {
         let shared = &*self.shared;
         let mut upkeep = shared.upkeep();
-        while let Some(number) = upkeep.spares.last() {
-            match shared.fs.remove_file(&shared.directory.join(spare_name(*number))) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-                _ => upkeep.spares.pop(),
-            };
+        for number in Listing::read(&*shared.fs, &shared.directory)?.spares {
+            shared
+                .fs
+                .remove_file(&shared.directory.join(spare_name(number)))?;
         }
+        upkeep.spares.clear();
         Ok(shared.fs.sync_dir(&shared.directory)?)
     }
 
@@ -173,9 +174,15 @@ fn release(shared: &Shared, below: u64) -> Result<usize, JournalError> {
         released += 1;
         if room {
             upkeep.spares.push(segment.number);
-        } else if let Err(error) = shared.fs.remove_file(&spare) {
-            upkeep.spares.push(segment.number);
-            return Err(error.into());
+        } else {
+            match shared.fs.remove_file(&spare) {
+                // It went with all spares after an earlier attempt.
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    upkeep.spares.push(segment.number);
+                    return Err(error.into());
+                }
+                _ => {}
+            }
         }
     }
 }

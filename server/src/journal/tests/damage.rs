@@ -273,7 +273,7 @@ fn a_newer_version_is_refused_by_name() {
     drop(filled(&fs, &[60; 2]));
     let mut bytes = fs.read(&segment_path(1), OPTIONS.segment_bytes).unwrap();
     let at = BLOCK as usize;
-    bytes[at + 8] = 2;
+    bytes[at + 8] = 3;
     let crc = crc32c::crc32c(&bytes[at..at + 64]);
     bytes[at + 64..at + 68].copy_from_slice(&crc.to_le_bytes());
     fs.open(&segment_path(1), Access::ReadWrite)
@@ -285,7 +285,7 @@ fn a_newer_version_is_refused_by_name() {
         error,
         JournalError::Newer {
             offset: BLOCK,
-            found: 2,
+            found: 3,
             ..
         }
     ));
