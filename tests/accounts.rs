@@ -374,6 +374,8 @@ async fn administrators_enrol_and_colleagues_act_by_grants() {
         class: Class::Member,
         event: Event::Registered,
         version: None,
+        scope: None,
+        manifest: None,
     };
     let confirms = || records::confirm_key(&enrolment);
     assert_eq!(refused(stubs.submit(by_alice(confirms())).await), "ACCOUNT");
