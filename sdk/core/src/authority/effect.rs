@@ -1,6 +1,9 @@
 //! What an act changes for those that follow, and what is odd about one.
 
+use std::collections::BTreeSet;
+
 use crate::hash::RecordId;
+use crate::identifiers::OrganizationId;
 use crate::record::Scope;
 use crate::vocabulary::{Basis, Blinding, Class, Decision, Event, Rel, Role, SignerKind};
 
@@ -198,10 +201,13 @@ impl Authority {
             return Some(Flag::NoPositiveDecision);
         };
         let asked = self.asked(act.what.scope.as_ref());
-        let lacks = |class: Option<Class>| {
+        let lacks = |class: Option<Class>, board: Option<&OrganizationId>| {
+            // Of a letter it is not on record whose it is.
+            let counts = |one: &&Decided| board.is_none_or(|board| one.reported || one.by == *board);
             let positive = decided
                 .iter()
-                .filter(|one| one.positive && class.is_none_or(|class| class == one.class));
+                .filter(|one| one.positive && class.is_none_or(|class| class == one.class))
+                .filter(counts);
             let valid = |one: &&Decided| one.until.is_none_or(|until| act.at.date() <= until);
             let (mut any, mut any_valid) = (false, false);
             for one in positive {
@@ -218,32 +224,32 @@ impl Authority {
             })
         };
         if asked.is_empty() {
-            lacks(None)
+            lacks(None, None)
         } else {
-            asked.into_iter().find_map(|class| lacks(Some(class)))
+            asked
+                .into_iter()
+                .find_map(|(class, board)| lacks(Some(class), board))
         }
     }
 
-    /// The decisions that the countries in scope ask for; none known where they are not set.
-    fn asked(&self, scope: Option<&Scope>) -> Vec<Class> {
+    /// The decisions that the countries in scope ask for, and the board whose opinion counts where a site
+    /// has one; none known where they are not set.
+    fn asked(&self, scope: Option<&Scope>) -> BTreeSet<(Class, Option<&OrganizationId>)> {
         let Some(Scope::Only(scopes)) = scope else {
-            let all: std::collections::BTreeSet<Class> = self.countries.values().flatten().copied().collect();
-            return all.into_iter().collect();
+            let all = self.countries.values().flatten();
+            return all.map(|class| (*class, None)).collect();
         };
-        let of_sites = scopes
-            .sites
-            .iter()
-            .filter_map(|site| self.sites.get(site))
-            .map(|site| &site.country);
-        let countries = of_sites.chain(&scopes.countries);
-        let mut asked: Vec<Class> = countries
-            .filter_map(|country| self.countries.get(country))
-            .flatten()
-            .copied()
-            .collect();
-        asked.sort_unstable();
-        asked.dedup();
-        asked
+        let of_sites = scopes.sites.iter().filter_map(|site| self.sites.get(site));
+        let of_sites = of_sites.map(|site| (&site.country, site.board.as_ref()));
+        let of_countries = scopes.countries.iter().map(|country| (country, None));
+        of_sites
+            .chain(of_countries)
+            .filter_map(|(country, board)| Some((self.countries.get(country)?, board)))
+            .flat_map(|(classes, board)| {
+                let board_for = move |class| board.filter(|_| class == Class::Opinion);
+                classes.iter().map(move |class| (*class, board_for(*class)))
+            })
+            .collect()
     }
 }
 
