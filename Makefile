@@ -5,7 +5,7 @@ VENV  := target/venv
 DATA  ?=
 KEEP  ?=
 
-.PHONY: build test test-interop lint deny demo test-pkcs11 bench doc clean
+.PHONY: build test test-interop lint deny demo demo-trial test-pkcs11 bench doc clean
 
 build:
 	$(CARGO) build --workspace --all-targets
@@ -38,6 +38,11 @@ deny:
 demo:
 	$(CARGO) build --release -p trialseal-server -p trialseal-cli
 	@DATA='$(DATA)' KEEP='$(KEEP)' BIN=target/release tests/demo.sh
+
+# A whole trial, told to a notary whose clock the story sets: KEEP=DIR keeps everything, DATA=DIR has real files.
+demo-trial:
+	$(CARGO) build -p trialseal-cli
+	@KEEP='$(KEEP)' $(if $(DATA),TRIALSEAL_DATA='$(DATA)') $(CARGO) run -p trialseal-tests --example demo_trial
 
 # A log whose key is in a token, with SoftHSM2, which is installed where that is possible. Says NOT RUN without it.
 test-pkcs11:

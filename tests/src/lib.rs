@@ -20,6 +20,7 @@
 //! | `witnesses.rs` | witnesses as processes: what they promise, and a notary that relies on them |
 //! | `evidence.rs` | levels: witnesses and authorities that are killed, hang, come back |
 //! | `attacks.rs` | forks, roll-backs, witnesses and authorities that lie |
+//! | `trial.rs` | a whole trial, told by those who take part: every assertion, every forgery |
 //! | `real_files.rs` | the way of real files through the command line, and two verifiers |
 //!
 //! The programs under test are taken from the folder that the test itself was built into: build
@@ -46,4 +47,6 @@ pub mod notary;
 pub mod process;
 pub mod programs;
 pub mod raw;
+pub mod story;
 pub mod witness;
+pub mod world;
