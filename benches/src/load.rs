@@ -18,9 +18,14 @@ const REGISTERS: u64 = 64;
 
 /// A data cut of one file, as a draft. Each account has registers of its own.
 pub(crate) fn draft(account: usize, number: u64) -> v1::SubmitRequest {
+    draft_in(register(account, number))
+}
+
+/// A data cut of one file in a register, as a draft.
+pub(crate) fn draft_in(register: String) -> v1::SubmitRequest {
     let draft = v1::Draft {
         idempotency_key: random().to_vec().into(),
-        register: register(account, number),
+        register,
         class: "dataset".to_owned(),
         event: "data-cut".to_owned(),
         version: "1.0".to_owned(),
@@ -38,18 +43,23 @@ pub(crate) fn draft(account: usize, number: u64) -> v1::SubmitRequest {
     }
 }
 
-/// The same data cut, to be built by the SDK.
-pub(crate) fn submission(account: usize, number: u64) -> Outcome<Submission> {
+/// A file that is like no other.
+pub(crate) fn file() -> Outcome<HashedFile> {
     let digests = FileDigests {
         sha256: random(),
         sha512: [7; 64],
         size: 123_456,
     };
-    let file = HashedFile {
+    Ok(HashedFile {
         path: "adam/adsl.xpt".parse()?,
         source: "adsl.xpt".into(),
         digests,
-    };
+    })
+}
+
+/// The same data cut, to be built by the SDK.
+pub(crate) fn submission(account: usize, number: u64) -> Outcome<Submission> {
+    let file = file()?;
     Ok(
         Submission::new(register(account, number).parse()?, Class::Dataset, Event::DataCut)
             .version("1.0".parse()?)

@@ -9,6 +9,7 @@ use std::process::{Command, ExitCode};
 
 use clap::{Parser, ValueEnum};
 
+mod bundle;
 mod echo;
 mod growth;
 mod harness;
@@ -16,6 +17,7 @@ mod hashing;
 mod latency;
 mod load;
 mod mirror;
+mod registers;
 mod signed;
 mod streams;
 mod table;
@@ -67,6 +69,8 @@ enum Section {
     Streams,
     Growth,
     Mirror,
+    Registers,
+    Bundle,
     Witnessed,
 }
 
@@ -139,6 +143,12 @@ async fn run(arguments: &Arguments) -> Outcome {
     }
     if wanted(Section::Mirror) {
         mirror::run(&settings, &mut table).await?;
+    }
+    if wanted(Section::Registers) {
+        registers::run(&settings, &mut table).await?;
+    }
+    if wanted(Section::Bundle) {
+        bundle::run(&settings, &mut table).await?;
     }
     let text = if arguments.json {
         table.json()
