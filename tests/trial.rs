@@ -59,7 +59,7 @@ fn wait<T>(work: impl Future<Output = T>) -> T {
 fn papers() -> &'static Papers {
     let stage = stage();
     stage.papers.get_or_init(|| {
-        let registers = [(REGISTER, story::ANYBODY), (CROOKED, "sham-pharma/m-crook")];
+        let registers = [(REGISTER, "medtrust/m-ortega"), (CROOKED, "sham-pharma/m-crook")];
         let folder = wait(stage.tale.hand_in("papers", &registers));
         Papers::of_folder(&folder, stage.tale.world.trust())
     })
@@ -87,8 +87,8 @@ fn who_may_not_is_told_so() {
     for refused in refusals {
         eprintln!("REFUSED  {}: {}", refused.name, refused.sentence);
     }
-    let accepted = |name: &&str| {
-        let refused = refusals.iter().find(|refused| refused.name == **name);
+    let is_accepted = |name: &&str| {
+        let refused = refusals.iter().find(|refused| refused.name == *name);
         refused.is_none_or(|refused| refused.sentence.starts_with(ACCEPTED))
     };
     let names = [
@@ -99,7 +99,7 @@ fn who_may_not_is_told_so() {
         "a draft hard lock",
         "a signature after revocation",
     ];
-    let accepted: Vec<&str> = names.iter().filter(accepted).copied().collect();
+    let accepted: Vec<&str> = names.into_iter().filter(is_accepted).collect();
     assert_eq!(accepted, Vec::<&str>::new(), "these ought to be refused");
     assert_eq!(refusals.len(), 7);
 }

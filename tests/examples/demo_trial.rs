@@ -17,7 +17,7 @@ use std::process::Command;
 use trialseal_core::record::When;
 use trialseal_tests::programs;
 use trialseal_tests::story::questions::{Inspection, Papers};
-use trialseal_tests::story::{self, ANYBODY, CROOKED, REGISTER, Tale};
+use trialseal_tests::story::{self, CROOKED, REGISTER, Tale};
 
 /// Commands that judge the papers, without the notary.
 const COMMANDS: &[&[&str]] = &[
@@ -63,7 +63,7 @@ async fn main() {
     println!("== A trial of fourteen organisations in three countries, January to October 2026\n");
     let mut tale = story::tell(&folder).await;
     show(&tale);
-    let registers = [(REGISTER, ANYBODY), (CROOKED, "sham-pharma/m-crook")];
+    let registers = [(REGISTER, "medtrust/m-ortega"), (CROOKED, "sham-pharma/m-crook")];
     let papers = tale.hand_in("papers", &registers).await;
     tale.world.stop().await;
 

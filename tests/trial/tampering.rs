@@ -95,7 +95,7 @@ fn a_plan_that_is_filed_as_other() {
 fn a_record_that_is_left_out() {
     for (what, dropped) in [
         ("a record from the middle", "crooked: plan 2.0"),
-        ("the last record", "crooked: plan 5.0"),
+        ("the last record", "crooked: plan 5.0 approved"),
     ] {
         let whole = papers().dossier();
         let place = whole.fact(&record(dropped)).unwrap().sequence();
@@ -214,18 +214,24 @@ async fn two_registers_shown_to_two_people() {
         .await;
     }
     let files = [&tale, &other].map(|tale| fs::read(&tale.told("after").file).unwrap());
-    let named = ["shown to one", "shown to the other"].map(str::to_owned);
+    let named = ["one.receipt.json", "other.receipt.json"].map(str::to_owned);
     let before = fs::read(&tale.told("before").file).unwrap();
     let files = named
         .into_iter()
         .zip(files)
-        .chain([("before".to_owned(), before)]);
+        .chain([("before.receipt.json".to_owned(), before)]);
     let dossier = Dossier::load(&tale.world.trust(), trialseal::now(), files);
-    let problem = dossier.completeness(&register(REGISTER)).problem.unwrap();
-    eprintln!("CAUGHT  two registers\n{problem}");
-    assert!(problem.contains("together they prove it"), "{problem}");
+    let refused = dossier.refused();
+    eprintln!("CAUGHT  two registers\n{refused:?}");
     assert!(
-        problem.contains("shown to one") && problem.contains("shown to the other"),
+        refused
+            .iter()
+            .any(|refused| refused.sentence.contains("two different roots")),
+        "{refused:?}"
+    );
+    let problem = dossier.completeness(&register(REGISTER)).problem.unwrap();
+    assert!(
+        problem.contains("one.receipt.json") && problem.contains("other.receipt.json"),
         "{problem}"
     );
 }

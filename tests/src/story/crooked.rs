@@ -267,6 +267,16 @@ pub(super) async fn what_is_refused(tale: &mut Tale) {
     )
     .await;
 
+    let plan = "crooked: plan 5.0";
+    tale.countersign(
+        "crooked: plan 5.0 approved",
+        plan,
+        CROOK,
+        Role::Sponsor,
+        Meaning::Approval,
+    )
+    .await;
+
     tale.person_mut(PIPELINE).signatory.kind = SignerKind::Person;
     tale.turn_to(super::REGISTER);
     let approves = countersign(&tale.target("plan 2.0"));

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use tonic::transport::Channel;
 use trialseal::{ListFilter, RecordPlace};
@@ -12,9 +13,10 @@ use trialseal_core::checkpoint_chain::{ChainedCheckpoint, CheckpointChain};
 use trialseal_core::hash::Hash;
 use trialseal_core::identifiers::RegisterName;
 use trialseal_core::note::SignedNote;
+use trialseal_core::register_statement::RegisterStatement;
 use trialseal_proto::v1::{self, log_client::LogClient};
 
-use super::tale::Tale;
+use super::tale::{PATIENCE, Tale};
 use super::words::SPONSOR;
 
 impl Tale {
@@ -69,14 +71,9 @@ impl Tale {
         }
         for (number, (register, reader)) in registers.iter().enumerate() {
             let register: RegisterName = register.parse().unwrap();
-            let stated = self
-                .person(reader)
-                .client
-                .register_statement(&register, true)
-                .await;
-            let stated = stated.unwrap_or_else(|error| panic!("{register}: {error}"));
+            let statement = self.stated(&register, reader).await;
             let file = folder.join(format!("statement-{number}.json"));
-            fs::write(file, stated.statement.to_json()).unwrap();
+            fs::write(file, statement.to_json()).unwrap();
         }
         self.accounts(&folder.join("accounts")).await;
         let mut checkpoints = self.checkpoints.clone();
@@ -84,6 +81,24 @@ impl Tale {
         let chain = CheckpointChain { checkpoints };
         fs::write(folder.join("checkpoints.json"), chain.to_json()).unwrap();
         folder
+    }
+
+    /// A new statement about a register, with the witnesses' times.
+    async fn stated(&self, register: &RegisterName, reader: &str) -> RegisterStatement {
+        let client = &self.person(reader).client;
+        let (trust, until) = (self.world.trust(), Instant::now() + PATIENCE);
+        let mut fresh = true;
+        loop {
+            let stated = client.register_statement(register, fresh).await;
+            let stated = stated.unwrap_or_else(|error| panic!("{register}: {error}"));
+            let report = stated.statement.verify(&trust, trialseal::now());
+            if report.independent_time.is_some() {
+                return stated.statement;
+            }
+            assert!(Instant::now() < until, "{register}: {}", report.sentence);
+            fresh = false;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// The receipts of every organisation's accounts, as one of its own members reads them.

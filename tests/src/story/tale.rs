@@ -21,7 +21,7 @@ use super::files::Files;
 use crate::world::World;
 
 /// How long a record's evidence may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// Between two records, unless the story says otherwise.
 const BETWEEN: Duration = Duration::from_secs(60);
 
@@ -222,17 +222,21 @@ impl Tale {
     ) {
         let prepared = self.sign(member, &submission.signed_as(role, meaning));
         let client = &self.person(member).client;
-        let level = self.world.level();
-        let wait = Wait {
-            level,
-            up_to: PATIENCE,
-        };
+        let wait = self.patiently();
         let recorded = client.submit_until(&prepared, wait).await;
         let recorded = recorded.unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert_eq!(recorded.reached, level, "{name}: {:?}", recorded.shortfall);
+        assert_eq!(recorded.reached, wait.level, "{name}: {:?}", recorded.shortfall);
         let log = client.log().clone();
         self.keep(name, recorded, log, prepared.manifest().cloned());
         self.world.advance(BETWEEN);
+    }
+
+    /// Until the witnesses have cosigned, where there are any.
+    fn patiently(&self) -> Wait {
+        Wait {
+            level: self.world.level(),
+            up_to: PATIENCE,
+        }
     }
 
     /// A submission that the notary ought to refuse. If it does not, the story says so and goes on: what is on
@@ -246,7 +250,8 @@ impl Tale {
         submission: Submission,
     ) {
         let prepared = self.sign(member, &submission.signed_as(role, meaning));
-        let answer = self.person(member).client.submit(&prepared).await;
+        let client = &self.person(member).client;
+        let answer = client.submit_until(&prepared, self.patiently()).await;
         let sentence = match answer {
             Err(error) => error.to_string(),
             Ok(recorded) => {
