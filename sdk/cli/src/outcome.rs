@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use serde_json::{Map, Value, json};
 
+use crate::words::shown_lines;
+
 /// The exit codes, as the help lists them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -143,6 +145,8 @@ impl Printer {
     }
 
     fn line(&self, verdict: &str, sentence: &str, exit: Exit) -> String {
+        // Names, reasons and paths of others stand in sentences.
+        let sentence = shown_lines(sentence);
         let padded = format!("{verdict:<8}");
         if !self.colour {
             return format!("  {padded} {sentence}");
@@ -180,5 +184,5 @@ pub(crate) fn severity(exit: Exit) -> u8 {
 }
 
 fn indented(text: &str) -> String {
-    text.replace('\n', "\n             ")
+    shown_lines(text).replace('\n', "\n             ")
 }

@@ -18,6 +18,11 @@ pub(crate) fn shown(text: &str) -> String {
     out
 }
 
+/// The same for a terminal, where a message may have several lines.
+pub(crate) fn shown_lines(text: &str) -> String {
+    text.split('\n').map(shown).collect::<Vec<_>>().join("\n")
+}
+
 /// At most so many characters of the text, shown; what is cut is counted.
 pub(crate) fn clipped(text: &str, chars_max: usize) -> String {
     let count = text.chars().count();
@@ -92,6 +97,14 @@ mod tests {
         assert_eq!(
             shown("\u{645}\u{6cc}\u{200c}\u{62e}"),
             "\u{645}\u{6cc}\u{200c}\u{62e}"
+        );
+    }
+
+    #[test]
+    fn a_terminal_gets_lines_and_no_commands() {
+        assert_eq!(
+            shown_lines("one\ntwo\u{1b}[2J\u{202e}"),
+            "one\ntwo[U+001B][2J[U+202E]"
         );
     }
 

@@ -6,9 +6,10 @@ use trialseal::core::pack::PackReport;
 
 use super::question::{self, Asked, severity, verdict};
 use crate::args::Check;
-use crate::errors::Ended;
+use crate::errors::{Ended, sentence};
 use crate::findings::{Finding, Findings, Severity, Verdict};
 use crate::outcome::{Answer, Printer};
+use crate::words::shown;
 
 pub(crate) fn run(command: &Check, config: Option<&Path>, printer: &Printer) -> Result<Answer, Ended> {
     question::reported("check", &command.evidence, judge(command, config, printer))
@@ -20,11 +21,17 @@ fn judge(command: &Check, config: Option<&Path>, printer: &Printer) -> Result<Fi
     let report = pack.check(&asked.dossier, &asked.register);
     let findings = findings(&asked, &report);
     for one in &findings.findings {
+        let title = one.title.trim_end_matches('.');
         printer.verdict(
             word(one),
-            &format!("{} {}: {}", one.id, one.title, one.sentence),
+            &format!("{} {title}: {}", one.id, one.sentence),
             one.verdict.exit(),
         );
+        if one.severity == Severity::List && !printer.is_json() {
+            for line in &one.because {
+                printer.result(&format!("             {}", shown(line)));
+            }
+        }
     }
     Ok(findings)
 }
@@ -43,14 +50,23 @@ pub(super) fn findings(asked: &Asked, report: &PackReport) -> Findings {
     let rules: Vec<Finding> = rules.collect();
     let overall = verdict(report.verdict);
     let open = |rule: &&Finding| rule.severity == Severity::Fail && rule.verdict != Verdict::Proven;
-    let warns = rules
-        .iter()
-        .filter(|rule| rule.severity == Severity::Warn && rule.verdict != Verdict::Proven);
-    let because = rules
-        .iter()
-        .filter(open)
-        .map(|rule| format!("{}: {}", rule.id, rule.sentence))
-        .chain(warns.map(|rule| format!("{} warns: {}", rule.id, rule.sentence)))
+    let named = |severity, verdict| {
+        let wanted = rules
+            .iter()
+            .filter(|rule| rule.severity == severity && rule.verdict == verdict);
+        wanted.map(|rule| rule.id.clone()).collect::<Vec<_>>().join(", ")
+    };
+    // The rules themselves stand above, each with its sentence.
+    let because = [
+        ("disproven", named(Severity::Fail, Verdict::Disproven)),
+        ("not provable", named(Severity::Fail, Verdict::NotProvable)),
+        ("warns, disproven", named(Severity::Warn, Verdict::Disproven)),
+        ("warns, not provable", named(Severity::Warn, Verdict::NotProvable)),
+    ];
+    let because = because
+        .into_iter()
+        .filter(|(_, ids)| !ids.is_empty())
+        .map(|(what, ids)| sentence(&format!("{what}: {ids}")))
         .chain([asked.complete().sentence()]);
     Findings {
         command: format!("check {}", report.pack),

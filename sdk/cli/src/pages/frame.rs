@@ -190,7 +190,7 @@ fn above(fold: &Fold) -> Markup {
                 }
             }
             @if let (Some(pack), Some(sha256)) = (&fold.pack, &fold.basis.pack_sha256) {
-                tr { th { "Pack, SHA-256" } td { (isolated(&clipped(pack, 80))) " " code { (sha256) } } }
+                tr { th { "Pack, SHA-256" } td { (isolated(&clipped(pack, CLIP))) " " code { (sha256) } } }
             }
             tr { th { "Log" } td { (isolated(&clipped(&fold.basis.origins.join(", "), CLIP))) } }
             tr {

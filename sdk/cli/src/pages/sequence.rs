@@ -33,18 +33,20 @@ pub(crate) struct Sequence {
 
 /// Characters of a rule's sentence that are shown.
 const SENTENCE: usize = 260;
+/// Characters of a rule's title that are shown.
+const TITLE: usize = 120;
 
 impl Sequence {
     pub(crate) fn html(&self) -> String {
         let rules = fitting(&self.rules, left(&self.fold), |rule| {
-            lines(&clipped(&rule.sentence, SENTENCE), 60).max(lines(&clipped(&rule.title, 80), 20))
+            lines(&clipped(&rule.sentence, SENTENCE), 57).max(lines(&clipped(&rule.title, TITLE), 21))
         });
         // Its heading and its head take three lines.
         let moments = fitting(&self.moments, rules.left.saturating_sub(4), moment_height);
         let body = html! {
             @if !rules.rows.is_empty() { h2 { "Rules" } table.fixed {
                 thead {
-                    tr { th.w4 { "Rule" } th.w20 { "Says" } th.w16 { "Verdict" } th { "Because" } }
+                    tr { th.w6 { "Rule" } th.w22 { "Says" } th.w14 { "Verdict" } th { "Because" } }
                 }
                 @for rule in rules.rows { (row(rule)) }
             } }
@@ -69,15 +71,15 @@ impl Sequence {
 
 fn row(rule: &Finding) -> Markup {
     let weight = match (rule.severity, rule.verdict) {
-        (Severity::Warn, Verdict::Disproven | Verdict::NotProvable) => "warns: ",
-        (Severity::List, _) => "list: ",
-        _ => "",
+        (Severity::Warn, Verdict::Disproven | Verdict::NotProvable) => Some("warns:"),
+        (Severity::List, _) => Some("list:"),
+        _ => None,
     };
     html! {
         tr {
             td { (isolated(&clipped(&rule.id, 12))) }
-            td { (isolated(&clipped(&rule.title, 80))) }
-            td.v { (weight) (rule.verdict.as_str()) }
+            td { (isolated(&clipped(&rule.title, TITLE))) }
+            td.v { @if let Some(weight) = weight { (weight) br; } (rule.verdict.as_str()) }
             td { (isolated(&clipped(&rule.sentence, SENTENCE))) }
         }
     }
