@@ -14,6 +14,7 @@
 //! | `accounts.rs` | tokens and members that end, limits of one organisation |
 //! | `mirror.rs` | a second, verified copy of the log: forks, kills, a notary that is gone |
 //! | `public_log.rs` | tiles, checkpoints, metrics, and that nothing secret is among them |
+//! | `permissions.rs` | what each role may do and see, by planted values |
 //! | `bad_input.rs` | admission: each malformed submission, and that nothing of it is stored |
 //! | `clock.rs` | a clock that steps back |
 //! | `exports.rs` | the COSE key and receipts, and `upgrade` of a folder of receipts |
