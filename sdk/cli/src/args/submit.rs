@@ -11,7 +11,7 @@ use trialseal::core::time::{Date, Instant};
 use trialseal::core::vocabulary::{Basis, Decision, ItemUse, Rel, TransferMode};
 use trialseal::{Class, Event, Level, Meaning, Purpose, Role};
 
-use super::{enrolment, level, parse};
+use super::{enrolment, level, parse, register};
 
 /// Put files, a folder or an event on record, and save the receipt
 ///
@@ -35,8 +35,8 @@ pub(crate) struct Submit {
     /// Files, folders or patterns; none for an event without files
     #[arg(value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-    /// The register, trial:<id>
-    #[arg(long, value_parser = parse::<RegisterName>)]
+    /// The register, e.g. NCT04573309
+    #[arg(long, value_parser = register)]
     pub(crate) register: RegisterName,
     /// What kind of thing it is
     #[arg(long, value_parser = parse::<Class>)]

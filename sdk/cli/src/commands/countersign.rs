@@ -6,7 +6,7 @@ use trialseal::core::verify::{FileQuery, FileVerdict, Outcome, verify};
 use trialseal::{Submission, now, records};
 
 use super::records::{Chosen, choose};
-use super::{block_on, receipt_file, submit};
+use super::{block_on, receipt_file, roles, submit};
 use crate::args::{Countersign, Decline, RecordChoice, Signing};
 use crate::config::{Config, Place};
 use crate::errors::{Ended, bad_input};
@@ -23,14 +23,21 @@ pub(crate) fn run(command: &Countersign, place: &Place, printer: &Printer) -> Re
     if let Some(file) = &command.file {
         compare(&chosen, file, &config, printer)?;
     }
-    act(
+    let answer = act(
         &config,
         &chosen,
         "countersigned",
         records::countersign(&chosen.target),
         &command.signing,
         printer,
-    )
+    )?;
+    let target = &chosen.target;
+    let needs = roles::still_needs(&config, &target.register, &target.record);
+    Ok(roles::with_needs(
+        answer,
+        &format!("Record {}", target.index.get()),
+        needs,
+    ))
 }
 
 pub(crate) fn decline(command: &Decline, place: &Place, printer: &Printer) -> Result<Answer, Ended> {

@@ -98,7 +98,7 @@ fn judge(
         printer.verdict("REFUSED", refused, Exit::Disproven);
     }
     if !judged.chain.contradictions.is_empty() {
-        let folder = evidence::save(shown, before.as_ref(), &judged)?;
+        let folder = evidence::save(Path::new(""), shown, before.as_ref(), &judged)?;
         answer = answer
             .because(format!(
                 "Both texts of each contradiction are signed by the notary's keys; they are saved in {}.",
@@ -167,3 +167,6 @@ fn overview(register: &RegisterName, place: &Place, printer: &Printer) -> Result
     let claims: Vec<_> = claims.iter().map(|claim| json!(claim.register)).collect();
     Ok(answer.with("records", last).with("claims", claims))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,13 @@
 //! `trialseal roles`, `pending`, `reads` and `find`: what the notary says about a register.
 
 use serde_json::{Value, json};
+use trialseal::core::hash::RecordId;
+use trialseal::core::identifiers::RegisterName;
 use trialseal::core::record::Scope;
 
 use super::block_on;
 use crate::args::{Find, Pending, Reads, Roles};
-use crate::config::Place;
+use crate::config::{Config, Place};
 use crate::errors::{self, Ended, bad_input};
 use crate::outcome::{Answer, Exit, Printer, count};
 use crate::progress;
@@ -126,6 +128,38 @@ pub(crate) fn pending(command: &Pending, place: &Place, printer: &Printer) -> Re
         )),
         None => answer,
     })
+}
+
+/// What an act still needs; empty where it waits for nobody, none where the notary does not say.
+pub(crate) fn still_needs(
+    config: &Config,
+    register: &RegisterName,
+    record: &RecordId,
+) -> Option<Vec<String>> {
+    let acts = block_on(async {
+        let client = config.connect(DEADLINE_S).await?;
+        client
+            .pending_acts(register)
+            .await
+            .map_err(errors::client_without_a_record)
+    });
+    let acts = acts.ok()?;
+    let act = acts.into_iter().find(|act| act.record.record == *record);
+    Some(act.map(|act| act.needs).unwrap_or_default())
+}
+
+/// Says what an act still needs, after it was put on record.
+pub(crate) fn with_needs(answer: Answer, what: &str, needs: Option<Vec<String>>) -> Answer {
+    match needs {
+        None => answer,
+        Some(needs) if needs.is_empty() => answer.because(format!("{what} waits for no other signature.")),
+        Some(needs) => needs
+            .iter()
+            .fold(answer, |answer, need| {
+                answer.because(format!("{what} is PENDING; it needs {need}."))
+            })
+            .with("needs", needs),
+    }
 }
 
 pub(crate) fn reads(command: &Reads, place: &Place, printer: &Printer) -> Result<Answer, Ended> {

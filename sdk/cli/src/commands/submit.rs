@@ -7,7 +7,7 @@ mod send;
 use std::path::{Path, PathBuf};
 
 use trialseal::core::checkpoint::Origin;
-use trialseal::core::hash::{Hash, sha256_of};
+use trialseal::core::hash::{Hash, RecordId, sha256_of};
 use trialseal::{
     Class, Event, HashedFile, Level, Meaning, MemberKey, Outgoing, Pending, PendingFolder, Role, Signatory,
     SignerKind, Submission, durable, now,
@@ -87,6 +87,15 @@ pub(crate) fn act(config: &Config, act: Act, signing: &Signing, printer: &Printe
     put_on_record(manner, config, vec![job], printer)
 }
 
+/// Whether such an act may take effect only when others have signed too.
+fn may_need_others(class: Class, event: Event) -> bool {
+    match event {
+        Event::Finalised => class == Class::StatisticalAnalysisPlan,
+        Event::HardLock | Event::Unlock | Event::UnblindingAuthorised | Event::Erased => true,
+        _ => false,
+    }
+}
+
 /// What is kept and will be sent, and what it was made from: it may have to be signed again.
 struct Waiting {
     pending: Pending,
@@ -143,12 +152,28 @@ fn put_on_record(
 ) -> Result<Answer, Ended> {
     let folder = PendingFolder::below(Path::new(""));
     let (waiting, resumed) = prepare(manner, config, jobs, &folder, printer)?;
+    let subject = waiting.first().map(|one| one.submission.what().clone());
     let answer = send::all(manner, config, waiting, &folder, printer);
-    if resumed > 0 {
+    let answer = if resumed > 0 {
         answer.map_err(errors::after_an_earlier_run)
     } else {
         answer
-    }
+    }?;
+    // One act at a time is signed by several people; many files at once are no such acts.
+    let record = answer
+        .data
+        .get("records")
+        .and_then(|records| match records.as_array()?.as_slice() {
+            [one] => RecordId::from_hex(one.get("record")?.as_str()?).ok(),
+            _ => None,
+        });
+    Ok(match (subject, record) {
+        (Some(what), Some(record)) if !manner.draft && may_need_others(what.class, what.event) => {
+            let needs = super::roles::still_needs(config, &what.register, &record);
+            super::roles::with_needs(answer, "It", needs)
+        }
+        _ => answer,
+    })
 }
 
 /// As what and with which meaning it is signed; none for a draft.

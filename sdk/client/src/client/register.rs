@@ -16,8 +16,11 @@ use trialseal_proto::v1;
 
 use super::retry::retry;
 use super::status::{Failure, failure};
-use super::{Client, wire};
+use super::{Client, Wait, now, wire};
 use crate::error::ClientError;
+
+/// Between two looks at what evidence a statement has by now.
+const LEVEL_PAUSE: Duration = Duration::from_millis(500);
 
 /// Why a part of a record is not shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -212,6 +215,32 @@ impl Client {
         .await
         .map_err(|error| error.of_a_question(&shared.endpoint))?;
         stated(register, answer.into_inner()).map_err(untrusted)
+    }
+
+    /// The same, waiting until the evidence of the statement reaches a level by the caller's own trust. What was
+    /// reached in time is returned, which is no error.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::register_statement`].
+    pub async fn register_statement_until(
+        &self,
+        register: &RegisterName,
+        fresh: bool,
+        wait: Wait,
+    ) -> Result<Stated, ClientError> {
+        let until = tokio::time::Instant::now() + wait.up_to;
+        let mut stated = self.register_statement(register, fresh).await?;
+        loop {
+            let report = stated.statement.verify(self.trust(), now());
+            let left = until.saturating_duration_since(tokio::time::Instant::now());
+            if report.level >= Some(wait.level) || left.is_zero() {
+                return Ok(stated);
+            }
+            tokio::time::sleep(LEVEL_PAUSE.min(left)).await;
+            // The same statement, or a newer one that somebody else asked for.
+            stated = self.register_statement(register, false).await?;
+        }
     }
 
     /// Reads a register from first to last, each record with a verified receipt. It is one read on record.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use trialseal::core::checkpoint_chain;
 use trialseal::core::identifiers::RegisterName;
@@ -9,7 +10,7 @@ use trialseal::core::index::LogIndex;
 use trialseal::core::json::{self, Value};
 use trialseal::core::receipt::{Evidence, Receipt};
 use trialseal::core::register_statement;
-use trialseal::{Client, ClientError, ReadRange, WithheldPart};
+use trialseal::{Client, ClientError, ReadRange, Wait, WithheldPart};
 
 use crate::args::Bundle;
 use crate::commands::block_on;
@@ -74,7 +75,12 @@ pub(super) fn gather(command: &Bundle, config: Option<&Path>, printer: &Printer)
 /// The statement first, so that it covers nothing that is not read after it.
 async fn online(client: &Client, gathered: &mut Gathered, printer: &Printer) -> Result<(), Ended> {
     let register = gathered.register.clone();
-    match client.register_statement(&register, true).await {
+    // What the trust file asks for is worth a moment: a statement that was just made has no cosignature yet.
+    let wait = Wait {
+        level: client.trust().require(),
+        up_to: Duration::from_secs(20),
+    };
+    match client.register_statement_until(&register, true, wait).await {
         Ok(stated) => gathered.statement = Some(stated.statement.to_json()),
         // A register that was opened this minute has no statement yet; the rest is worth having.
         Err(error @ (ClientError::RetryLater { .. } | ClientError::NoAnswer { .. })) => {

@@ -18,8 +18,13 @@ use crate::errors::Ended;
 use crate::outcome::{Answer, Exit, Printer, count};
 
 /// Saves every text that a contradiction names; of each record only `when`, since no more is needed.
-pub(super) fn save(shown: &Shown, before: Option<&Remembered>, judged: &Judged) -> Result<PathBuf, Ended> {
-    let folder = free_name(&shown.register);
+pub(super) fn save(
+    below: &Path,
+    shown: &Shown,
+    before: Option<&Remembered>,
+    judged: &Judged,
+) -> Result<PathBuf, Ended> {
+    let folder = free_name(below, &shown.register);
     let failed = |error: std::io::Error| {
         let sentence = format!("The evidence cannot be written to {}: {error}.", folder.display());
         Box::new(Answer::new(Exit::CannotWrite, "NOT SAVED", sentence))
@@ -59,13 +64,13 @@ fn file_name(name: &str, ending: &str) -> String {
 }
 
 /// A folder that is not there yet: evidence is never written over.
-fn free_name(register: &RegisterName) -> PathBuf {
+fn free_name(below: &Path, register: &RegisterName) -> PathBuf {
     let base = format!("{}-contradiction", register.as_str().replace([':', '/'], "_"));
-    let numbered = (2_u32..).map(|number| PathBuf::from(format!("{base}-{number}")));
-    std::iter::once(PathBuf::from(&base))
+    let numbered = (2_u32..).map(|number| below.join(format!("{base}-{number}")));
+    std::iter::once(below.join(&base))
         .chain(numbered)
         .find(|path| path.symlink_metadata().is_err())
-        .unwrap_or_else(|| PathBuf::from(base))
+        .unwrap_or_else(|| below.join(base))
 }
 
 fn guide(shown: &Shown, judged: &Judged) -> String {

@@ -4,11 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use trialseal::core::identifiers::{RegisterName, TrialId};
-use trialseal::core::index::Sequence;
 use trialseal::core::register_chain::Placed;
 use trialseal::core::register_statement::{self, RegisterStatement};
 use trialseal::core::verify::{FileQuery, Outcome, Verifier};
-use trialseal::{Client, ClientError, ReadRange, now};
+use trialseal::{Client, ClientError, ReadRange, Wait, now};
 
 use super::shown::{Record, Shown, Stated};
 use super::{DEADLINE_S, Standard};
@@ -22,6 +21,8 @@ use crate::progress;
 
 /// A statement about the newest records is waited for no longer than this.
 const FRESH_WAIT: Duration = Duration::from_secs(75);
+/// Cosignatures and timestamps over a statement that was just made are waited for no longer than this.
+const LEVEL_WAIT: Duration = Duration::from_secs(20);
 /// How the statement of this run is called.
 const STATEMENT: &str = "statement";
 
@@ -36,15 +37,10 @@ pub(super) fn notary(
     block_on(async {
         let client = config.connect(DEADLINE_S).await?;
         let mut shown = Shown::new(register);
-        let accounts = command.save.is_some();
-        read(&client, &mut shown, None, accounts, standard, printer).await?;
-        let stated = stated(command, &client, &mut shown, standard, printer).await?;
-        // The statement may count what came while this was being read.
-        let last = shown.records.iter().map(|one| one.placed.sequence).max();
-        if stated.is_some_and(|size| last.is_some_and(|last| last.get() < size)) {
-            let from = last.and_then(|last| last.next().ok());
-            read(&client, &mut shown, from, false, standard, printer).await?;
-        }
+        // First what is stated, so that it counts nothing that is not read after it, and so that whoever
+        // cosigned or stamped the statement has done so for all records before it.
+        stated(command, &client, &mut shown, standard, printer).await?;
+        read(&client, &mut shown, command.save.is_some(), standard, printer).await?;
         shown.rivals = rivals(&client, register).await;
         Ok(shown)
     })
@@ -53,15 +49,13 @@ pub(super) fn notary(
 async fn read(
     client: &Client,
     shown: &mut Shown,
-    from: Option<Sequence>,
     accounts: bool,
     standard: &Standard,
     printer: &Printer,
 ) -> Result<(), Ended> {
     let range = ReadRange {
-        from,
-        until: None,
         accounts,
+        ..ReadRange::default()
     };
     let mut reader = client
         .read_register(&shown.register, range)
@@ -94,46 +88,46 @@ async fn read(
     Ok(())
 }
 
-/// What was stated; tells how many records it counts.
+/// What was stated, with the evidence that the trust file asks for.
 async fn stated(
     command: &Register,
     client: &Client,
     shown: &mut Shown,
     standard: &Standard,
     printer: &Printer,
-) -> Result<Option<u64>, Ended> {
-    let known = shown
-        .records
-        .iter()
-        .map(|one| one.placed.sequence.get())
-        .max()
-        .unwrap_or(0);
+) -> Result<(), Ended> {
     let until = tokio::time::Instant::now() + FRESH_WAIT;
+    let wait = Wait {
+        level: standard.trust.require(),
+        up_to: LEVEL_WAIT,
+    };
     loop {
-        let asked = match client.register_statement(&shown.register, true).await {
+        let asked = client.register_statement_until(&shown.register, true, wait).await;
+        let asked = match asked {
             Ok(asked) => asked,
             Err(error @ (ClientError::RetryLater { .. } | ClientError::NoAnswer { .. })) => {
                 shown.no_statement = Some(errors::sentence(&error.to_string()));
-                return Ok(None);
+                return Ok(());
             }
             Err(error) => return Err(errors::client_without_a_record(error)),
         };
-        let report = asked.statement.verify(&standard.trust, standard.at.max(now()));
-        let size = report.line.map_or(0, |line| line.size.get());
+        // There is something that it does not count, and from then on a newer one can be had.
         let pause = asked.fresh_from.map(|from| from.as_millis() - now().as_millis());
-        let pause = Duration::from_millis(pause.unwrap_or(0).max(0) as u64) + Duration::from_millis(200);
-        let waits = command.fresh && size < known && asked.fresh_from.is_some();
-        if waits && tokio::time::Instant::now() + pause < until {
+        let pause = pause.map(|millis| Duration::from_millis(millis.max(0) as u64 + 200));
+        if let Some(pause) =
+            pause.filter(|pause| command.fresh && tokio::time::Instant::now() + *pause < until)
+        {
             printer.message(&format!(
-                "  WAITING  The statement counts {size} of {known} records; a newer one in {} s.",
+                "  WAITING  The last statement does not count every record; a newer one in {} s.",
                 pause.as_secs()
             ));
             tokio::time::sleep(pause).await;
             continue;
         }
+        let report = asked.statement.verify(&standard.trust, standard.at.max(now()));
         shown.fresh_from = asked.fresh_from;
         take(shown, STATEMENT.to_owned(), asked.statement, report);
-        return Ok(Some(size));
+        return Ok(());
     }
 }
 
