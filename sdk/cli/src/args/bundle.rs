@@ -6,7 +6,7 @@ use clap::Args;
 use trialseal::core::identifiers::RegisterName;
 use trialseal::core::time::Instant;
 
-use super::parse;
+use super::{parse, register};
 
 /// Write everything about a register into one folder, for an inspector without a network
 ///
@@ -22,7 +22,7 @@ Examples:
   trialseal bundle trial:NCT04573309 --with receipts/ --offline --trust trust.toml --out inspection")]
 pub(crate) struct Bundle {
     /// The register
-    #[arg(value_parser = parse::<RegisterName>)]
+    #[arg(value_parser = register)]
     pub(crate) register: RegisterName,
     /// The folder to write; it must be new or empty
     #[arg(long, value_name = "DIR")]

@@ -7,8 +7,8 @@ use trialseal::core::identifiers::RegisterName;
 use trialseal::core::time::Instant;
 use trialseal::{Class, Event};
 
-use super::parse;
 use super::question::{Evidence, StandardOf};
+use super::{parse, register};
 use crate::table::{SortBy, Wanted};
 
 /// List your registers, or the records of one; or those of receipts that lie here, offline
@@ -26,7 +26,7 @@ Examples:
   trialseal list --in inspection --trust trust.toml --sort why --csv")]
 pub(crate) struct List {
     /// The register; without it the registers are listed
-    #[arg(value_parser = parse::<RegisterName>)]
+    #[arg(value_parser = register)]
     pub(crate) register: Option<RegisterName>,
     /// List the records of these receipts, or of this bundle, instead of asking the notary; each is verified
     #[arg(long = "in", value_name = "PATH")]

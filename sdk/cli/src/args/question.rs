@@ -7,7 +7,7 @@ use trialseal::core::identifiers::{Code, OrganizationId, RegisterName};
 use trialseal::core::time::{Date, Instant};
 use trialseal::{Class, Role};
 
-use super::parse;
+use super::{parse, register};
 
 /// What is judged, and by what standard.
 #[derive(Args)]
@@ -29,7 +29,7 @@ pub(crate) struct StandardOf {
     #[arg(long, value_name = "INSTANT", value_parser = parse::<Instant>)]
     pub(crate) at: Option<Instant>,
     /// The register, where the receipts are of several
-    #[arg(long, value_parser = parse::<RegisterName>)]
+    #[arg(long, value_parser = register)]
     pub(crate) register: Option<RegisterName>,
     /// Write JUnit XML to this file
     #[arg(long, value_name = "FILE")]
