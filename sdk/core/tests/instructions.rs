@@ -4,6 +4,13 @@
 //! Counted is what the notary does in this crate with one signed submission. What it does besides
 //! (queue, journal, snapshots) would only make the share of the checks smaller.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "the helpers of tests are tests too"
+)]
+
 use std::env;
 use std::hint::black_box;
 use std::process::Command;
