@@ -131,6 +131,8 @@ fn a_plan_whose_what_is_gone_is_no_plan() {
         record: trial.plan_2.record,
         index: trial.plan_2.index,
         parts: vec![ErasablePart::What],
+        class: Some(Class::StatisticalAnalysisPlan),
+        event: Some(Event::Finalised),
     };
     let tombstone = tombstone.link(Rel::Erases, &trial.plan_2);
     trial.story.put(tombstone.what(|what| what.erased = Some(erased)));
