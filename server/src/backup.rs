@@ -338,14 +338,11 @@ impl Copying<'_> {
                 self.kept += 1;
                 continue;
             }
-            match read(fs, &from, openings::FILE_BYTES_MAX)? {
-                Some(bytes) => {
-                    write_new(fs, &to, &bytes, PRIVATE_FILE)?;
-                    self.copied += 1;
-                    self.bytes += bytes.len() as u64;
-                }
-                // Erased since it was listed.
-                None => {}
+            // It may have been erased since it was listed.
+            if let Some(bytes) = read(fs, &from, openings::FILE_BYTES_MAX)? {
+                write_new(fs, &to, &bytes, PRIVATE_FILE)?;
+                self.copied += 1;
+                self.bytes += bytes.len() as u64;
             }
         }
         fs.sync_dir(&self.to.openings())?;
