@@ -21,11 +21,11 @@ pub(super) const TIMES_MAX: usize = 3;
 /// Refused files that are named.
 pub(super) const REFUSED_MAX: usize = 2;
 /// Lines of a sheet.
-const LINES: usize = 74;
+const LINES: usize = 72;
 /// What a row needs beside its lines for padding and border, in tenths of a line.
 const ROW_TENTHS: usize = 4;
 /// Characters of a line across the whole sheet, at most; a careful estimate.
-const WIDTH: usize = 108;
+const WIDTH: usize = 114;
 
 /// Lines that a text takes in a column with this share of the sheet's width, in percent: broken between words,
 /// and within a word that is longer than the line.
@@ -49,7 +49,7 @@ pub(super) fn lines(text: &str, width_percent: usize) -> usize {
 pub(super) fn left(fold: &Fold) -> usize {
     let said = |text: &String, width| lines(&clipped(text, SAID), width);
     // Title, subject, headings, footer, borders and margins.
-    let mut used = 15;
+    let mut used = 18;
     used += lines(&clipped(&fold.sentence, SENTENCE), 90);
     used += fold
         .because
