@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn lines_break_between_words() {
         // A column of ten characters.
-        let lines = |text| lines(text, 10);
+        let lines = |text| lines(text, 9);
         for (text, expected) in [
             ("", 1),
             ("0123456789", 1),
