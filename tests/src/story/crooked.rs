@@ -292,7 +292,7 @@ pub(super) async fn what_is_refused(tale: &mut Tale) {
     tale.turn_to(CROOKED);
 
     let lock = tale.document(Class::Dataset, Event::HardLock, "1.0", "adsl.xpt");
-    let draft = lock.draft().err().expect("a hard lock is no draft");
+    let draft = lock.draft().expect_err("a hard lock is no draft");
     tale.refuse("a draft hard lock", &draft.to_string());
 
     revoke(tale, LEAVER).await;

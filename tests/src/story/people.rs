@@ -16,8 +16,10 @@ use crate::world::done;
 /// When every token ends.
 const TOKENS_END: &str = "2027-06-30T00:00:00Z";
 
-/// Organisations, what they are, and their members with their printed names.
-const ORGANIZATIONS: &[(&str, &str, &[(&str, &str)])] = &[
+/// An organisation, what it is, and its members with their printed names.
+type Enrolled = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
+const ORGANIZATIONS: &[Enrolled] = &[
     (
         "nordpharma",
         "sponsor",
