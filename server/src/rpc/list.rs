@@ -271,6 +271,11 @@ fn summarize(
         withheld: sight.withheld().unwrap_or_default() as i32,
         ..v1::RecordSummary::default()
     };
+    if sight.is_on_record() {
+        let parts = [("what", &record.what), ("who", &record.who), ("why", &record.why)];
+        let erased = parts.into_iter().filter(|(_, part)| part.erased().is_some());
+        summary.erased = erased.map(|(name, _)| name.to_owned()).collect();
+    }
     if let Some(what) = what {
         fill_what(&mut summary, &what);
     }
