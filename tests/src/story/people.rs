@@ -17,7 +17,11 @@ use crate::world::done;
 const TOKENS_END: &str = "2027-06-30T00:00:00Z";
 
 /// An organisation, what it is, and its members with their printed names.
-type Enrolled = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+type Enrolled = (
+    &'static str,
+    &'static str,
+    &'static [(&'static str, &'static str)],
+);
 
 const ORGANIZATIONS: &[Enrolled] = &[
     (
