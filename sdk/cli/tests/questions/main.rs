@@ -119,7 +119,7 @@ fn one_question_after_the_other() {
             vec![
                 "preceded",
                 "statistical-analysis-plan/1.0",
-                "unblinded",
+                "first-participant-in",
                 "receipts",
             ],
             0,
@@ -129,15 +129,25 @@ fn one_question_after_the_other() {
             vec![
                 "preceded",
                 "statistical-analysis-plan/3.0",
-                "unblinded",
+                "first-participant-in",
                 "receipts",
             ],
             1,
             "DISPROVEN",
         ),
-        (vec!["contemporaneous", "unblinded", "receipts"], 0, "PROVEN"),
         (
-            vec!["contemporaneous", "unblinded", "receipts", "--bound", "1m"],
+            vec!["contemporaneous", "first-participant-in", "receipts"],
+            0,
+            "PROVEN",
+        ),
+        (
+            vec![
+                "contemporaneous",
+                "first-participant-in",
+                "receipts",
+                "--bound",
+                "1m",
+            ],
             1,
             "DISPROVEN",
         ),
