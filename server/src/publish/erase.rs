@@ -19,7 +19,7 @@ use crate::{
     codec::{Malformed, Reader, Writer},
     durable::{DurableError, Envelope, replace},
     erasure::{Erasure, Parts, StrikeError, strike_stored},
-    fs::{FileError, FileSystem, PRIVATE_FILE, directory_of},
+    fs::{FileSystem, PRIVATE_FILE, directory_of},
     journal::{FrameHeader, rewrite_closed},
     layout::{Layout, TILE},
     openings::Openings,
@@ -266,5 +266,6 @@ fn strike_bundle(
     if changed {
         replace(fs, path, &bundle::encode(number * TILE, &entries), PRIVATE_FILE)?;
     }
-    Ok::<_, FileError>(fs.sync_dir(directory_of(path))?).map_err(PublishError::from)
+    fs.sync_dir(directory_of(path))?;
+    Ok(())
 }
