@@ -14,6 +14,8 @@ mod inspection;
 mod standings;
 #[path = "trial/tampering.rs"]
 mod tampering;
+#[path = "trial/views.rs"]
+mod views;
 
 use std::sync::OnceLock;
 
