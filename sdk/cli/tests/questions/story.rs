@@ -290,11 +290,11 @@ fn record(
     (record, note, manifest)
 }
 
+/// A record, the submission's note, and the manifest.
+type Made = (ReceiptRecord, String, Option<Manifest>);
+
 /// The statement over all records, its entry, and the register's only line.
-fn stated(
-    made: &[((ReceiptRecord, String, Option<Manifest>), i64)],
-    size: u64,
-) -> (String, Entry, Vec<ShownLine>) {
+fn stated(made: &[(Made, i64)], size: u64) -> (String, Entry, Vec<ShownLine>) {
     let id = |place: usize| made[place].0.0.leaves().root();
     let line = RegisterLine {
         id: id(0),
