@@ -115,7 +115,13 @@ fn show(tale: &Tale) {
         tale.records().count()
     );
     for refused in tale.refusals() {
-        println!("REFUSED  {}: {}", refused.name, refused.sentence);
+        // What is accepted in the end waits for another person, who did not sign.
+        let verdict = if refused.sentence.starts_with(story::ACCEPTED) {
+            "PENDING"
+        } else {
+            "REFUSED"
+        };
+        println!("{verdict}  {}: {}", refused.name, refused.sentence);
     }
 }
 
